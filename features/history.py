@@ -1,0 +1,228 @@
+"""The purchase history as of a day, in the form that recommenders read: integer-coded columns."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Int = npt.NDArray[np.int32]
+Float = npt.NDArray[np.float32]
+UNKNOWN = -1
+EPOCH = date(1970, 1, 1)
+
+
+def day_number(day: date) -> int:
+    """Return whole days since 1970-01-01.
+
+    >>> day_number(date(1970, 1, 11))
+    10
+    """
+    return (day - EPOCH).days
+
+
+def day_of(number: int) -> date:
+    """Return the date that `day_number` numbers so."""
+    return EPOCH + timedelta(days=int(number))
+
+
+class Ids:
+    """Sorted external ids and their codes 0..n-1; `codes` gives -1 for an id it does not hold.
+
+    >>> ids = Ids(["b", "a", "b"])
+    >>> list(ids), ids.codes(["b", "zz"]).tolist(), ids[0]
+    (['a', 'b'], [1, -1], 'a')
+    """
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self.values: list[str] = sorted(set(ids))
+
+    @cached_property
+    def _code(self) -> dict[str, int]:
+        return {value: code for code, value in enumerate(self.values)}
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterable[str]:  # type: ignore[override]
+        return iter(self.values)
+
+    def __getitem__(self, code: int) -> str:
+        return self.values[code]
+
+    def code(self, value: str | None) -> int:
+        return UNKNOWN if value is None else self._code.get(value, UNKNOWN)
+
+    def codes(self, values: Sequence[str | None]) -> Int:
+        return np.fromiter((self.code(value) for value in values), np.int32, len(values))
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What each product is, aligned to a list of product ids.
+
+    `category` is int32 [products, levels], broadest first, -1 where unknown; `category_names[level]` are its
+    ids. A level's code stands for the whole path down to it, so equal names under two parents differ.
+    """
+
+    names: list[str]
+    category: Int
+    category_names: tuple[Ids, ...]
+    brand: Int
+    brands: Ids
+
+    @property
+    def finest(self) -> Int:
+        """The narrowest known category of each product, int32 [products]; -1 where none is known."""
+        return self.category[:, -1] if self.category.shape[1] else np.full(len(self.names), UNKNOWN, np.int32)
+
+
+PATH_SEPARATOR = " > "
+
+
+def catalog_for(products: Ids, table: pa.Table | None) -> Catalog:
+    """Align a `catalog` table to `products`; a product without a row is named by its id.
+
+    A path shorter than the deepest one is continued by its own last category, so that every level is filled.
+    """
+    rows = {row["product_id"]: row for row in table.to_pylist()} if table is not None else {}
+    known = [rows.get(product, {}) for product in products.values]
+    paths = [[part for part in (row.get("category") or []) if part] for row in known]
+    depth = max((len(path) for path in paths), default=0)
+    levels = [[PATH_SEPARATOR.join(path[: level + 1]) if path else None for path in paths] for level in range(depth)]
+    vocabularies = tuple(Ids(name for name in level if name is not None) for level in levels)
+    category = np.stack([ids.codes(level) for ids, level in zip(vocabularies, levels, strict=True)], axis=1) if depth \
+        else np.zeros((len(known), 0), np.int32)  # fmt: skip
+    brands = Ids(row["brand"] for row in known if row.get("brand"))
+    return Catalog(
+        names=[row.get("name") or product for row, product in zip(known, products.values, strict=True)],
+        category=category,
+        category_names=vocabularies,
+        brand=brands.codes([row.get("brand") for row in known]),
+        brands=brands,
+    )
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """Every purchase (units above zero) up to the end of `as_of`, one entry per order and product.
+
+    All arrays have one entry per purchase and are sorted by customer, day, order, product; anonymous baskets
+    have customer -1 and come first. `day` counts from 1970-01-01. `order` numbers orders by time. Codes index
+    the `Ids` beside them, which hold what occurs up to `as_of` and nothing later.
+    """
+
+    as_of: date
+    customers: Ids
+    products: Ids
+    locations: Ids
+    channels: Ids
+    customer: Int
+    product: Int
+    location: Int
+    channel: Int
+    order: Int
+    day: Int
+    units: Float
+    amount: Float
+    catalog: Catalog
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    def until(self, as_of: date) -> "Purchases":
+        """The same history as of an earlier day: later rows, and ids that occur only in them, are gone."""
+        return _coded(self._decoded(self.day <= day_number(as_of)), as_of, self.catalog_table)
+
+    @cached_property
+    def catalog_table(self) -> pa.Table:
+        """The catalog rows of the products, as a table again."""
+        names = self.catalog.category_names
+        finest = self.catalog.finest
+        paths = [names[-1][code].split(PATH_SEPARATOR) if code >= 0 else [] for code in finest] if names \
+            else [[] for _ in finest]  # fmt: skip
+        brand = [self.catalog.brands[code] if code >= 0 else None for code in self.catalog.brand]
+        return pa.table({
+            "product_id": pa.array(self.products.values, pa.string()),
+            "name": pa.array(self.catalog.names, pa.string()),
+            "category": pa.array(paths, pa.list_(pa.string())),
+            "brand": pa.array(brand, pa.string()),
+        })  # fmt: skip
+
+    def _decoded(self, keep: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
+        def ids(codes: Int, values: Ids) -> pa.Array:
+            indices = pa.array(codes[keep], mask=codes[keep] < 0)
+            return pa.DictionaryArray.from_arrays(indices, pa.array(values.values, pa.string())).dictionary_decode()
+
+        return {
+            "customer_id": ids(self.customer, self.customers),
+            "product_id": ids(self.product, self.products),
+            "location_id": ids(self.location, self.locations),
+            "channel": ids(self.channel, self.channels),
+            "order": pa.array(self.order[keep]),
+            "day": pa.array(self.day[keep]),
+            "units": pa.array(self.units[keep]),
+            "amount": pa.array(self.amount[keep]),
+        }
+
+
+def purchases_from(history: pa.Table, as_of: date, catalog: pa.Table | None = None) -> Purchases:
+    """Code a `purchase_history` table for the recommenders, reading no row later than `as_of`.
+
+    Rows without units sold (returns) are left out. `catalog` is a `catalog` table or None.
+    """
+    history = history.filter(pc.and_(pc.less_equal(history["day"], pa.scalar(as_of, pa.date32())),
+                                     pc.greater(history["net_units"], 0)))  # fmt: skip
+    orders = pa.table({"at": history["ordered_at"], "order_id": history["order_id"]})
+    first = orders.group_by("order_id").aggregate([("at", "min")]).sort_by([("at_min", "ascending"), ("order_id", "ascending")])
+    number = pc.index_in(history["order_id"], value_set=first["order_id"].combine_chunks())
+    columns = {
+        "customer_id": history["customer_id"],
+        "product_id": history["product_id"],
+        "location_id": history["location_id"],
+        "channel": history["channel"],
+        "order": number.cast(pa.int32()),
+        "day": history["day"].cast(pa.date32()).cast(pa.int32()),
+        "units": history["net_units"].cast(pa.float64()).cast(pa.float32()),
+        "amount": pc.fill_null(history["net_amount"].cast(pa.float64()), 0.0).cast(pa.float32()),
+    }
+    return _coded(columns, as_of, catalog)
+
+
+def _coded(columns: dict[str, pa.Array], as_of: date, catalog: pa.Table | None) -> Purchases:
+    def code(name: str) -> tuple[Ids, Int]:
+        ids = Ids(pc.unique(columns[name]).drop_null().to_pylist())
+        codes = pc.fill_null(pc.index_in(columns[name], value_set=pa.array(ids.values, pa.string())), UNKNOWN)
+        return ids, codes.to_numpy(zero_copy_only=False).astype(np.int32)
+
+    customers, customer = code("customer_id")
+    products, product = code("product_id")
+    locations, location = code("location_id")
+    channels, channel = code("channel")
+    _, order = np.unique(_numpy(columns["order"]), return_inverse=True)
+    day = _numpy(columns["day"])
+    rank = np.lexsort((product, order, day, customer))
+    return Purchases(
+        as_of=as_of,
+        customers=customers,
+        products=products,
+        locations=locations,
+        channels=channels,
+        customer=customer[rank],
+        product=product[rank],
+        location=location[rank],
+        channel=channel[rank],
+        order=order.astype(np.int32)[rank],
+        day=day[rank],
+        units=_numpy(columns["units"])[rank],
+        amount=_numpy(columns["amount"])[rank],
+        catalog=catalog_for(products, catalog),
+    )
+
+
+def _numpy(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.generic]:
+    return np.asarray(column.to_numpy(zero_copy_only=False)) if isinstance(column, pa.Array) else column.to_numpy()

@@ -1,0 +1,333 @@
+"""The vocabulary: every table that crosses a door, with its key, columns, types, units and checks.
+
+The page `docs/tables.md` is written from this file (`python -m features.tables`).
+
+A column's `kind` is one of the types below. Instants end in `_at` and are UTC; days are local business
+dates; money is decimal in the retailer's one currency; quantities carry their unit in the name.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["text", "int", "decimal", "float", "bool", "day", "instant", "texts"]
+
+IBIS_TYPES: dict[Kind, str] = {
+    "text": "string",
+    "int": "int64",
+    "decimal": "decimal(18, 4)",
+    "float": "float64",
+    "bool": "boolean",
+    "day": "date",
+    "instant": "timestamp(6)",
+    "texts": "array<string>",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule that a row must satisfy: an SQL condition that is true for *bad* rows, and the reason then given."""
+
+    bad_when: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its kind, what it means, and what a recipe that does not map it gets."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    required: bool = False
+    default: str | None = None  # an SQL expression for sources that do not map the column; None = null
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A named table: its key, its columns and the checks that concern several columns at once."""
+
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    checks: tuple[Check, ...] = field(default=())
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+
+def _text(name: str, meaning: str, *, required: bool = False, default: str | None = None) -> Column:
+    blank = (Check(f"trim({name}) = ''", f"{name} is blank"),) if required else ()
+    return Column(name, "text", meaning, required, default, blank)
+
+
+def _at_least_zero(name: str, kind: Kind, meaning: str, *, default: str | None = None) -> Column:
+    return Column(name, kind, meaning, default=default, checks=(Check(f"{name} < 0", f"{name} is negative"),))
+
+
+PRODUCT = _text("product_id", "the retailer's product number", required=True)
+LOCATION = _text("location_id", "shop, dark store or warehouse that the units leave from", default="'all'")
+
+ORDER_LINES = Table(
+    "order_lines",
+    "One line of one order as a channel exported it, after its recipe's mapping.",
+    key=("source", "source_line_id"),
+    columns=(
+        _text("source", "the recipe's name for the export", required=True),
+        _text("source_line_id", "unique within the source; numbered per order where the export has none"),
+        _text("channel", "pos, app, mini_program, ecommerce, group_buy or live", default="'pos'"),
+        _text("channel_customer_id", "the customer's account in that channel; null for an anonymous basket"),
+        _text("order_id", "basket, receipt or order number", required=True),
+        PRODUCT,
+        LOCATION,
+        Column("quantity", "decimal", "units sold, negative for a return, in `unit`", required=True,
+               checks=(Check("quantity = 0", "quantity is zero"),
+                       Check("abs(quantity) > 1e9", "quantity is beyond a billion"))),
+        _text("unit", "what one unit is: each, kg, gallon …", default="'each'"),
+        Column("net_amount", "decimal", "paid for the line after discounts, signed as the quantity"),
+        _at_least_zero("discount_amount", "decimal", "taken off the list price, as a positive amount", default="0"),
+        Column("ordered_at", "instant", "when it was ordered (UTC)", required=True),
+        _text("fulfilment", "carry_out, pickup or delivery", default="'carry_out'"),
+        _text("returns_line_id", "the line that this line gives back, where the export says it"),
+    ),
+    checks=(
+        Check("quantity > 0 AND net_amount < 0", "net_amount is negative on a sale"),
+        Check("quantity < 0 AND net_amount > 0", "net_amount is positive on a return"),
+    ),
+)  # fmt: skip
+
+CUSTOMERS = Table(
+    "customers",
+    "One row per person, however many channel accounts.",
+    key=("customer_id",),
+    columns=(
+        _text("customer_id", "the unified customer", required=True),
+        Column("accounts", "texts", "channel accounts as channel:account, sorted"),
+        Column("first_purchase_on", "day", "first day with a purchase"),
+        Column("last_purchase_on", "day", "last day with a purchase"),
+        Column("opted_out", "bool", "has refused personalisation", default="false"),
+    ),
+)
+
+PURCHASE_HISTORY = Table(
+    "purchase_history",
+    "The one history: units of a product in an order, over all channels. Returns are rows of their own.",
+    key=("order_id", "product_id"),
+    columns=(
+        _text("order_id", "unified order number, unique over all sources", required=True),
+        PRODUCT,
+        _text("customer_id", "null for an anonymous basket"),
+        _text("channel", "where it was ordered", required=True),
+        LOCATION,
+        Column("ordered_at", "instant", "when it was ordered (UTC)", required=True),
+        Column("day", "day", "local business date of the order", required=True),
+        Column("net_units", "decimal", "units sold, negative for units given back", required=True),
+        _text("unit", "what one unit is"),
+        Column("net_amount", "decimal", "paid, in the retailer's currency"),
+        Column("discount_amount", "decimal", "taken off the list price"),
+    ),
+)
+
+CATALOG = Table(
+    "catalog",
+    "What each product is. Nothing in it may be learnt from the future: prices over time live in demand and plans.",
+    key=("product_id",),
+    columns=(
+        PRODUCT,
+        _text("name", "as a customer would read it"),
+        Column("category", "texts", "path from the broadest to the narrowest category"),
+        _text("brand", "brand or maker"),
+        _text("unit", "what one unit is", default="'each'"),
+        _at_least_zero("pack_size", "float", "units in an order pack"),
+        _at_least_zero("shelf_life_days", "float", "days it may stand on the shelf"),
+    ),
+)
+
+LOCATIONS = Table(
+    "locations",
+    "Shops, dark stores and warehouses.",
+    key=("location_id",),
+    columns=(
+        _text("location_id", "shop, dark store or warehouse", required=True),
+        _text("name", "as people call it"),
+        _text("kind", "store, dark_store or warehouse", default="'store'"),
+        _text("region", "region for calendars and partitions"),
+    ),
+)
+
+STOCK = Table(
+    "stock",
+    "Stock at the close of a day.",
+    key=("product_id", "location_id", "day"),
+    columns=(
+        PRODUCT,
+        LOCATION,
+        Column("day", "day", "local business date", required=True),
+        _at_least_zero("closing_units", "float", "units on the shelf at closing time"),
+        _at_least_zero("on_order_units", "float", "units ordered and not yet arrived", default="0"),
+        Column("available_share", "float", "share of the open hours with stock, 0 to 1",
+               checks=(Check("available_share < 0 OR available_share > 1", "available_share is not within 0 to 1"),)),
+    ),
+)  # fmt: skip
+
+DEMAND_HISTORY = Table(
+    "demand_history",
+    "Units sold per product, location and day; days without a row sold nothing.",
+    key=("product_id", "location_id", "day"),
+    columns=(
+        PRODUCT,
+        LOCATION,
+        Column("day", "day", "local business date", required=True),
+        Column("sold_units", "float", "units sold; what came back is in returned_units", required=True),
+        Column("returned_units", "float", "units given back that day, as a positive number"),
+        Column("available_share", "float", "share of the open hours with stock; null where unknown"),
+        Column("price", "float", "mean price paid per unit that day"),
+        Column("discount_share", "float", "discount as a share of the list price, 0 to 1"),
+        Column("promotion", "bool", "a plan was in force that day"),
+    ),
+)
+
+CALENDAR = Table(
+    "calendar",
+    "What is known of every day in advance.",
+    key=("region", "day"),
+    columns=(
+        _text("region", "region of the locations that it holds for; 'all' for every one", default="'all'"),
+        Column("day", "day", "local date", required=True),
+        Column("is_open", "bool", "shops are open", default="true"),
+        _text("holiday", "name of the holiday, null on ordinary days"),
+        Column("working_day", "bool", "most people work that day"),
+    ),
+)
+
+PLANS = Table(
+    "plans",
+    "Promotions and prices that were planned: known ahead from `known_on`.",
+    key=("product_id", "location_id", "starts_on"),
+    columns=(
+        PRODUCT,
+        LOCATION,
+        Column("starts_on", "day", "first day in force", required=True),
+        Column("ends_on", "day", "last day in force", required=True),
+        Column("known_on", "day", "the day from which the plan counts as known", required=True),
+        _text("display", "where in the shop it stands out, null for nowhere"),
+        _text("promotion", "what kind of advertising it has, null for none"),
+        _at_least_zero("planned_price", "decimal", "price per unit while in force"),
+    ),
+    checks=(Check("ends_on < starts_on", "ends_on is before starts_on"),),
+)
+
+SUPPLY_TERMS = Table(
+    "supply_terms",
+    "How a product reaches a location. Missing rows and values take the recipe's replenishment defaults.",
+    key=("product_id", "location_id"),
+    columns=(
+        PRODUCT,
+        LOCATION,
+        _at_least_zero("lead_time_days", "int", "days from order to arrival"),
+        Column("review_period_days", "int", "days between two orders",
+               checks=(Check("review_period_days < 1", "review_period_days is below 1"),)),
+        Column("pack_size", "float", "order quantities are multiples of this many units",
+               checks=(Check("pack_size <= 0", "pack_size is not above 0"),)),
+        _at_least_zero("moq", "float", "minimum order quantity, units"),
+        _at_least_zero("presentation_stock", "float", "units that must always stand on the shelf"),
+        _at_least_zero("shelf_life_days", "float", "days it may stand on the shelf"),
+        Column("service_level", "float", "share of cycles without a stock-out to aim at, 0.5 to 0.999",
+               checks=(Check("service_level < 0.5 OR service_level > 0.999",
+                             "service_level is not within 0.5 to 0.999"),)),
+    ),
+)  # fmt: skip
+
+FORECAST_LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.80, 0.90, 0.95, 0.99)
+QUANTILE_COLUMNS = tuple(f"q{round(level * 100):02d}" for level in FORECAST_LEVELS)
+
+FORECAST = Table(
+    "forecast",
+    "Daily demand as a distribution.",
+    key=("product_id", "location_id", "made_on", "target_date"),
+    columns=(
+        PRODUCT,
+        LOCATION,
+        Column("made_on", "day", "forecast origin: the last day whose rows were read", required=True),
+        Column("target_date", "day", "the day forecast", required=True),
+        Column("mean_units", "float", "expected units"),
+        *(Column(name, "float", f"units that demand stays within with probability {level:.2f}")
+          for name, level in zip(QUANTILE_COLUMNS, FORECAST_LEVELS, strict=True)),
+        _text("model_version", "the bundle that made it"),
+    ),
+)  # fmt: skip
+
+ORDER_PROPOSALS = Table(
+    "order_proposals",
+    "What to order, and why.",
+    key=("product_id", "location_id", "made_on"),
+    columns=(
+        PRODUCT,
+        LOCATION,
+        Column("made_on", "day", "the day the order is placed, after closing", required=True),
+        Column("on_hand", "float", "units in stock; null where no stock was given (then counted as 0)"),
+        Column("on_order", "float", "units under way"),
+        Column("inventory_position", "float", "on_hand + on_order, units"),
+        Column("protection_days", "int", "lead time + review period, days"),
+        Column("expected_units", "float", "expected demand over the protection period"),
+        Column("protection_units", "float", "quantile of that demand at the service level"),
+        Column("safety_stock", "float", "protection_units - expected_units"),
+        Column("order_up_to_level", "float", "max(protection_units, expected + presentation stock), capped by shelf life"),
+        Column("unrounded_units", "float", "order_up_to_level - inventory_position, at least 0"),
+        Column("proposed_units", "float", "after pack and minimum rounding"),
+        Column("arrives_on", "day", "made_on + lead time"),
+        Column("reason_codes", "texts", "code=units, in the order applied; the units add up to proposed_units"),
+        _text("limiting_constraint", "the constraint that decided the quantity"),
+        _text("model_version", "the bundle that made it"),
+    ),
+)  # fmt: skip
+
+RECOMMENDATIONS = Table(
+    "recommendations",
+    "A ranked list per customer and surface.",
+    key=("customer_id", "surface", "rank"),
+    columns=(
+        _text("customer_id", "the unified customer", required=True),
+        _text("surface", "for-you, buy-again, with-basket, similar or trending", required=True),
+        Column("rank", "int", "1 is best", required=True),
+        PRODUCT,
+        Column("score", "float", "higher is better; comparable within one list only"),
+        _text("source", "what proposed it: own, items, als, popular-here …"),
+        _text("reason", "why, in facts from the history"),
+    ),
+)
+
+EVENTS = Table(
+    "events",
+    "What a customer did with an answer; idempotent by event_id.",
+    key=("event_id",),
+    columns=(
+        _text("event_id", "chosen by the sender; sending it twice stores it once", required=True),
+        _text("type", "view, search, click, add_to_cart, purchase, return, impression or dismiss", required=True),
+        _text("customer_id", "the unified customer"),
+        _text("channel", "where it happened"),
+        _text("channel_customer_id", "the account, where the unified customer is not known"),
+        _text("anonymous_id", "device or cookie of a guest"),
+        _text("session_id", "visit"),
+        _text("product_id", "the product, where the event has one"),
+        _text("recommendation_id", "the list that it answers to"),
+        Column("position", "int", "rank of the product in that list"),
+        Column("quantity", "float", "units, for add_to_cart, purchase and return"),
+        _text("location_id", "shop"),
+        Column("happened_at", "instant", "when (UTC)", required=True),
+    ),
+)
+
+TABLES: tuple[Table, ...] = (
+    ORDER_LINES, CUSTOMERS, PURCHASE_HISTORY, CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, CALENDAR, PLANS,
+    SUPPLY_TERMS, FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
+)  # fmt: skip
+
+SOURCE_TABLES: dict[str, Table] = {
+    table.name: table for table in (ORDER_LINES, CATALOG, LOCATIONS, STOCK, CALENDAR, PLANS, SUPPLY_TERMS)
+}

@@ -1,0 +1,1 @@
+"""What we believe: recommenders, forecasters, purchase timing and order proposals."""

@@ -1,0 +1,1 @@
+"""How we answer: the HTTP service over the released bundles."""

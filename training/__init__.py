@@ -1,0 +1,1 @@
+"""How we learn and judge: recipes, training runs, backtests, releases and the command line."""
