@@ -1,9 +1,10 @@
 """The purchase history as of a day, in the form that recommenders read: integer-coded columns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ class Ids:
     def __len__(self) -> int:
         return len(self.values)
 
-    def __iter__(self) -> Iterable[str]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[str]:
         return iter(self.values)
 
     def __getitem__(self, code: int) -> str:
@@ -178,7 +179,11 @@ def purchases_from(history: pa.Table, as_of: date, catalog: pa.Table | None = No
     history = history.filter(pc.and_(pc.less_equal(history["day"], pa.scalar(as_of, pa.date32())),
                                      pc.greater(history["net_units"], 0)))  # fmt: skip
     orders = pa.table({"at": history["ordered_at"], "order_id": history["order_id"]})
-    first = orders.group_by("order_id").aggregate([("at", "min")]).sort_by([("at_min", "ascending"), ("order_id", "ascending")])
+    first = (
+        orders.group_by("order_id")
+        .aggregate([("at", "min")])
+        .sort_by([("at_min", "ascending"), ("order_id", "ascending")])
+    )
     number = pc.index_in(history["order_id"], value_set=first["order_id"].combine_chunks())
     columns = {
         "customer_id": history["customer_id"],
@@ -224,5 +229,5 @@ def _coded(columns: dict[str, pa.Array], as_of: date, catalog: pa.Table | None) 
     )
 
 
-def _numpy(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.generic]:
+def _numpy(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
     return np.asarray(column.to_numpy(zero_copy_only=False)) if isinstance(column, pa.Array) else column.to_numpy()

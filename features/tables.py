@@ -277,7 +277,7 @@ ORDER_PROPOSALS = Table(
         Column("expected_units", "float", "expected demand over the protection period"),
         Column("protection_units", "float", "quantile of that demand at the service level"),
         Column("safety_stock", "float", "protection_units - expected_units"),
-        Column("order_up_to_level", "float", "max(protection_units, expected + presentation stock), capped by shelf life"),
+        Column("order_up_to_level", "float", "protection_units + presentation stock, capped by shelf life"),
         Column("unrounded_units", "float", "order_up_to_level - inventory_position, at least 0"),
         Column("proposed_units", "float", "after pack and minimum rounding"),
         Column("arrives_on", "day", "made_on + lead time"),

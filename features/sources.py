@@ -1,0 +1,137 @@
+"""What a recipe says about a retailer and its exports. The settings of models stand beside the models."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from features.errors import did_you_mean
+from features.tables import SOURCE_TABLES
+
+Expression = Annotated[str, Field(min_length=1, description="an SQL scalar expression over the export's columns")]
+
+
+class Settings(BaseModel):
+    """A frozen group of settings; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Retailer(Settings):
+    """Who the retailer is, and how its days and money are counted."""
+
+    name: str = Field(description="short name, used in file names and in MLflow")
+    time_zone: str = Field(default="UTC", description="IANA zone of the shops: decides which day a sale belongs to")
+    currency: str = Field(default="", description="ISO 4217 code of every amount; shown, never converted")
+    country: str | None = Field(default=None, description="ISO 3166 code for public holidays, such as US, GB or CN")
+    subdivision: str | None = Field(default=None, description="state or region of the country, for its holidays")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            hint = did_you_mean(value, available_timezones())
+            raise ValueError(f"unknown time zone {value!r}{hint}: use an IANA name such as 'Europe/London'")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+class Identity(Settings):
+    """How channel accounts become customers."""
+
+    account_numbers: Literal["per-channel", "shared"] = Field(
+        default="shared",
+        description="'shared': a number means the same person in every channel and is the customer_id; "
+        "'per-channel': the customer_id is channel:account",
+    )
+
+
+class Quarantine(Settings):
+    """Rows of a source that are known not to be what its table holds."""
+
+    when: Expression = Field(description="SQL condition over the export's columns; true sends the row to quarantine")
+    reason: str = Field(description="the reason written beside each such row")
+
+
+class Join(Settings):
+    """Another file whose columns the expressions may use, such as order headers beside order lines."""
+
+    path: str = Field(description="file or glob; see Source.path")
+    format: Literal["auto", "parquet", "csv"] = Field(default="auto", description="see Source.format")
+    delimiter: str = Field(default=",", description="see Source.delimiter")
+    encoding: str = Field(default="utf-8", description="see Source.encoding")
+    on: dict[str, str] = Field(description="export's column = joined file's column")
+
+
+class Source(Settings):
+    """One export and the table that it fills."""
+
+    table: str = Field(description="the table it fills: " + ", ".join(SOURCE_TABLES))
+    path: str = Field(
+        description="file or glob, relative to the data folder (--data, or the recipe's own folder); "
+        "'package:NAME/FILE' is a file of an installed Python package"
+    )
+    format: Literal["auto", "parquet", "csv"] = Field(default="auto", description="'auto' goes by the file's ending")
+    delimiter: str = Field(default=",", description="CSV: what separates fields")
+    encoding: str = Field(default="utf-8", description="CSV: such as utf-8, gbk or latin-1")
+    time_zone: str | None = Field(default=None, description="zone of naive timestamps; the retailer's where absent")
+    join: tuple[Join, ...] = Field(default=(), description="files joined to it, left join, first match")
+    quarantine: tuple[Quarantine, ...] = Field(default=(), description="rows that do not belong")
+    identical_lines: Literal["keep", "duplicates"] = Field(
+        default="keep",
+        description="order lines without a source_line_id: 'keep' counts identical lines of an order as several "
+        "sales; 'duplicates' keeps the first only",
+    )
+    columns: dict[str, Expression] = Field(description="column of the table = SQL expression over the export")
+
+    @field_validator("table")
+    @classmethod
+    def _known_table(cls, value: str) -> str:
+        if value not in SOURCE_TABLES:
+            raise ValueError(
+                f"unknown table {value!r}{did_you_mean(value, SOURCE_TABLES)}: one of {list(SOURCE_TABLES)}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _known_columns(self) -> Self:
+        table = SOURCE_TABLES[self.table]
+        for name in self.columns:
+            if name not in table.column_names:
+                raise ValueError(f"{self.table} has no column {name!r}{did_you_mean(name, table.column_names)}")
+        missing = [column.name for column in table.columns
+                   if column.required and column.name not in self.columns and column.name != "source"]  # fmt: skip
+        if missing:
+            raise ValueError(f"{self.table} needs {', '.join(missing)}: map each under [sources.….columns]")
+        return self
+
+
+class Intake(Settings):
+    """The part of a recipe that ingest reads."""
+
+    retailer: Retailer
+    identity: Identity = Identity()
+    sources: dict[str, Source] = Field(description="name = export")
+    oldest_day: str = Field(default="1990-01-01", description="rows dated before it are quarantined")
+    folder: Path = Field(default=Path(), description="set by the loader: where relative paths start")
+
+    @model_validator(mode="after")
+    def _has_order_lines(self) -> Self:
+        if not any(source.table == "order_lines" for source in self.sources.values()):
+            raise ValueError("no source fills order_lines: without purchases there is nothing to learn from")
+        return self
+
+    def of_table(self, table: str) -> dict[str, Source]:
+        return {name: source for name, source in self.sources.items() if source.table == table}
+
+
+def describe(error: dict[str, Any], known: tuple[str, ...]) -> str:
+    """One line for one pydantic error, with its place in the recipe and, for an unknown key, a suggestion."""
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{place}: unknown key{did_you_mean(str(error['loc'][-1]), known)}"
+    return f"{place}: {str(error['msg']).removeprefix('Value error, ')}"

@@ -1,0 +1,190 @@
+"""The workspace: one folder that holds everything OneBasket keeps on a machine.
+
+    history/<version>/      one immutable snapshot per ingest: a folder of parquet per table, and snapshot.json
+    history/CURRENT         the version that readers open
+    quarantine/<version>/   rows that could not be used, with their reasons
+    bundles/<kind>/         released bundles (see models/bundle.py)
+    live/                   events received by the server
+    mlflow.db, artifacts/   MLflow's store, unless MLFLOW_TRACKING_URI names another
+    lock                    held by the one process that may write
+
+A snapshot is written beside the others, completed, and only then named in CURRENT by an atomic rename: a
+process killed at any moment leaves the old or the new state, never a mixture.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+from filelock import FileLock, Timeout
+
+from features.errors import NotIngested, WorkspaceBusy, WorkspaceError
+
+UNFINISHED = ".unfinished-"
+KEPT_SNAPSHOTS = 3
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One consistent version of every table; it never changes once it can be opened."""
+
+    folder: Path
+
+    @property
+    def version(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What ingest wrote of it: retailer, sources with their counts, first and last day, rows per table."""
+        facts: dict[str, Any] = json.loads((self.folder / "snapshot.json").read_text("utf-8"))
+        return facts
+
+    @property
+    def last_day(self) -> date:
+        """The last day with a purchase."""
+        return date.fromisoformat(self.facts["last_day"])
+
+    @property
+    def first_day(self) -> date:
+        return date.fromisoformat(self.facts["first_day"])
+
+    def holds(self, table: str) -> bool:
+        return (self.folder / table).is_dir()
+
+    def files(self, table: str) -> str:
+        """The glob of a table's parquet files, for DuckDB."""
+        return str(self.folder / table / "**" / "*.parquet")
+
+    def read(self, table: str, where: pads.Expression | None = None) -> pa.Table:
+        """Read a table into memory, with only the rows for which the pyarrow expression `where` holds."""
+        return pads.dataset(self.folder / table, format="parquet").to_table(filter=where)
+
+
+class Workspace:
+    """The folder, its lock and its snapshots."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder).resolve()
+
+    @classmethod
+    def default(cls) -> "Workspace":
+        """The folder that ONEBASKET_WORKSPACE names, or ./workspace."""
+        return cls(os.environ.get("ONEBASKET_WORKSPACE", "workspace"))
+
+    @property
+    def bundles(self) -> Path:
+        return self.folder / "bundles"
+
+    @property
+    def live(self) -> Path:
+        return self.folder / "live"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.folder / "quarantine"
+
+    @contextmanager
+    def writing(self, doing: str) -> Iterator[None]:
+        """Hold the lock while `doing`; WorkspaceBusy at once if another process holds it.
+
+        The operating system frees the lock when its process ends, however it ends. What an earlier process
+        left unfinished is removed first.
+        """
+        lock = self._lock()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as taken:
+            raise WorkspaceBusy(f"{self.folder} is in use ({self._holder()}): wait for it to end") from taken
+        try:
+            self._holder_file.write_text(f"{doing}, process {os.getpid()}", "utf-8")
+            self._sweep()
+            yield
+        finally:
+            self._holder_file.unlink(missing_ok=True)
+            lock.release()
+
+    def _lock(self) -> FileLock:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise WorkspaceError(f"cannot use {self.folder} as a workspace: {fault.strerror}") from fault
+        return FileLock(self.folder / "lock")
+
+    @property
+    def _holder_file(self) -> Path:
+        return self.folder / "lock.holder"
+
+    def _holder(self) -> str:
+        return self._holder_file.read_text("utf-8") if self._holder_file.exists() else "another process"
+
+    def _sweep(self) -> None:
+        for parent in ("history", "quarantine", "bundles/recommend", "bundles/forecast"):
+            for left in (self.folder / parent).glob(UNFINISHED + "*"):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def unfinished(self, parent: str, version: str) -> Path:
+        """An empty folder to fill beside the finished ones; `_sweep` removes it if nobody finishes it."""
+        folder = self.folder / parent / (UNFINISHED + version)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def publish(self, unfinished: Path) -> Snapshot:
+        """Make a completed snapshot folder the current one, and drop the oldest beyond KEPT_SNAPSHOTS."""
+        final = finish(unfinished)
+        point(self.folder / "history" / "CURRENT", final.name)
+        others = sorted(path for path in final.parent.iterdir() if path.is_dir() and path != final)
+        for old in others[: max(0, len(others) - KEPT_SNAPSHOTS + 1)]:
+            shutil.rmtree(old, ignore_errors=True)
+        return Snapshot(final)
+
+    def snapshot(self) -> Snapshot:
+        """Open the current snapshot; NotIngested if there is none."""
+        pointer = self.folder / "history" / "CURRENT"
+        if not pointer.is_file():
+            raise NotIngested(f"{self.folder} holds no purchase history yet: run onebasket ingest --recipe … first")
+        folder = pointer.parent / pointer.read_text("utf-8").strip()
+        if not (folder / "snapshot.json").is_file():
+            raise WorkspaceError(f"{folder} is missing or incomplete: run onebasket ingest again")
+        return Snapshot(folder)
+
+
+def finish(unfinished: Path) -> Path:
+    """Rename a completed folder to its final name, its files safely on disk before."""
+    for path in unfinished.rglob("*"):
+        _to_disk(path)
+    _to_disk(unfinished)
+    final = unfinished.with_name(unfinished.name.removeprefix(UNFINISHED))
+    if final.exists():
+        shutil.rmtree(final)
+    unfinished.rename(final)
+    _to_disk(final.parent)
+    return final
+
+
+def point(pointer: Path, content: str) -> None:
+    """Replace a pointer file in one step."""
+    pointer.parent.mkdir(parents=True, exist_ok=True)
+    fresh = pointer.with_name(pointer.name + ".new")
+    fresh.write_text(content, "utf-8")
+    _to_disk(fresh)
+    fresh.replace(pointer)
+    _to_disk(pointer.parent)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
