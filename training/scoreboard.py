@@ -1,0 +1,63 @@
+"""The result of a backtest: one long table, whatever was judged."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from statistics import fmean
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measured figure. `low` and `high` bound its 95 % interval; both NaN where none was computed."""
+
+    cutoff: date
+    method: str
+    segment: str  # 'all', or a group such as 'repeat', 'explore', 'horizon 1-7', 'demand smooth'
+    metric: str
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Scoreboard:
+    """Every score of a backtest, and what was judged where.
+
+    `facts` says how: target window, counts per cut-off, settings, seeds.
+    """
+
+    scores: tuple[Score, ...]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def frame(self) -> pd.DataFrame:
+        """Long table: cutoff, method, segment, metric, value, low, high."""
+        return pd.DataFrame([vars(score) for score in self.scores])
+
+    def means(self, metrics: Sequence[str], segment: str = "all") -> pd.DataFrame:
+        """Mean over cut-offs: one row per method in the order judged, one column per metric."""
+        frame = self.frame()
+        frame = frame[(frame["segment"] == segment) & frame["metric"].isin(metrics)]
+        order = list(dict.fromkeys(frame["method"]))
+        wide = frame.pivot_table(index="method", columns="metric", values="value", aggfunc="mean", sort=False)
+        return wide.reindex(index=order, columns=[name for name in metrics if name in wide.columns])
+
+    def flat(self, method: str) -> dict[str, float]:
+        """Metric names as MLflow wants them (metric, or metric.segment) with the method's mean over cut-offs."""
+        values: dict[str, list[float]] = {}
+        for score in self.scores:
+            if score.method == method:
+                values.setdefault(_flat_name(score.metric, score.segment), []).append(score.value)
+        return {name: fmean(parts) for name, parts in values.items()}
+
+
+def _flat_name(metric: str, segment: str) -> str:
+    name = metric if segment == "all" else f"{metric}.{segment}"
+    return name.replace("@", "_at_").replace(" ", "_")
+
+
+def joined(boards: Iterable[Scoreboard], facts: dict[str, Any]) -> Scoreboard:
+    """The scores of several cut-offs as one board."""
+    return Scoreboard(tuple(score for board in boards for score in board.scores), facts)
