@@ -1,0 +1,84 @@
+"""Writes docs/settings.md from the recipe's own fields (`python -m training.reference`)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from training.recipe import Recipe
+
+PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+HEAD = """# Every setting of a recipe
+
+Written from the code by `python -m training.reference`. How a recipe is made: [recipes](recipes.md).
+Any setting can be laid over a recipe for one command: `--set forecast.horizon_days=14`.
+"""
+SET_BY_LOADER = {"folder"}
+
+
+def settings_page() -> str:
+    """The whole page as Markdown: a section per group, a row per setting."""
+    return "\n".join([HEAD, *_sections(Recipe, "")]) + "\n"
+
+
+def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
+    plain = {name: field for name, field in model.model_fields.items()
+             if name not in SET_BY_LOADER and _group(field) is None}  # fmt: skip
+    if plain:
+        yield f"## {_title(path)}\n"
+        yield (model.__doc__ or "").strip().splitlines()[0] + "\n"
+        yield "| setting | kind | default | meaning |\n| --- | --- | --- | --- |"
+        yield from (_row(name, field) for name, field in plain.items())
+        yield ""
+    for name, field in model.model_fields.items():
+        group = _group(field)
+        if group is not None:
+            yield from _sections(group[0], f"{path}{name}{group[1]}.")
+
+
+def _title(path: str) -> str:
+    return f"[{path.rstrip('.')}]" if path else "The top of the file"
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+    return f"| `{name}` | {_kind(field.annotation)}{_bounds(field)} | {_default(field)} | {meaning} |"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "required"
+    return "none" if field.default in (None, "", ()) else f"`{field.default}`"
+
+
+def _bounds(field: FieldInfo) -> str:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    bounds = [f"{sign} {getattr(rule, key)}" for rule in field.metadata for key, sign in signs.items()
+              if hasattr(rule, key)]  # fmt: skip
+    return f" {', '.join(bounds)}" if bounds else ""
+
+
+def _kind(annotation: Any) -> str:
+    named = {str: "text", int: "number", float: "number", bool: "true or false"}
+    if annotation in named:
+        return named[annotation]
+    inner = [_kind(part) if isinstance(part, type) else str(part) for part in get_args(annotation)
+             if part is not type(None)]  # fmt: skip
+    return "table of text" if get_origin(annotation) is dict else " or ".join(inner)
+
+
+def _group(field: FieldInfo) -> tuple[type[BaseModel], str] | None:
+    """The settings group a field holds, and what its place in the path looks like: '', '.NAME' or '[]'."""
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        return field.annotation, ""
+    for part in get_args(field.annotation):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part, ".NAME" if get_origin(field.annotation) is dict else "[]"
+    return None
+
+
+if __name__ == "__main__":
+    PAGE.write_text(settings_page(), "utf-8")
