@@ -18,6 +18,7 @@ import numpy.typing as npt
 from features.demand import Panel
 from features.history import Float, Int, Purchases
 from features.tables import FORECAST_LEVELS
+from models.settings import RecommendSettings
 
 Bools = npt.NDArray[np.bool_]
 
@@ -100,7 +101,10 @@ class Recommender(ABC):
     Every implementation is a pure function of the purchases given, its settings and its seed.
     """
 
-    name: ClassVar[str]  # the roster's name, and the `source` of its answers
+    name: ClassVar[str]  # the roster's name
+
+    def __init__(self, settings: RecommendSettings) -> None:
+        self.settings = settings
 
     @abstractmethod
     def fit(self, purchases: Purchases) -> Self:
@@ -116,6 +120,10 @@ class Recommender(ABC):
     @abstractmethod
     def reasons(self, queries: Queries, scored: Scored) -> list[str]:
         """One sentence per entry of `scored`, in facts that can be recomputed from the history."""
+
+    def sources(self, queries: Queries, scored: Scored) -> list[str]:
+        """What proposed each entry of `scored`; the recommender's own name where it has one source only."""
+        return [self.name] * len(scored.query)
 
     @abstractmethod
     def save(self, folder: Path) -> None:

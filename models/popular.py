@@ -1,0 +1,190 @@
+"""What most people buy: at this location and channel, backed off to everywhere where little is known there.
+
+The share of a place's buyers who bought a product is shrunk to the share at the wider place: the whole
+history → everywhere in the window → the location or the channel → the location in that channel. A small
+shop is thus ranked mostly by what all shops sell, a large one by its own sales.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+
+from features.arrays import open_json, open_record, save_json, save_record
+from features.customers import Long
+from features.history import UNKNOWN, Int, Purchases, day_number
+from models.contracts import Bools, Queries, Recommender, Scored
+from models.ranking import Numbers, admitted, best, joined, most_excluded
+from models.reasons import bought_by
+from models.saved_settings import open_settings, save_settings
+
+PRIOR_BUYERS = 30.0  # a place with so many buyers counts its own sales as much as the wider place's
+WIDER_WINDOWS = (1, 4, 13, 53)
+ENOUGH_BUYERS = 20
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Who bought what at each place: entries start[place] … start[place + 1] - 1, sorted by product.
+
+    `customers` are different known customers, `anonymous` baskets without one; `place_buyers` is the number
+    of both at the place, whatever they bought.
+    """
+
+    start: Long
+    product: Int
+    customers: Int
+    anonymous: Int
+    place_buyers: Int
+
+    def at(self, place: int) -> slice:
+        return slice(int(self.start[place]), int(self.start[place + 1]))
+
+    def find(self, place: Int, product: Int) -> tuple[Int, Int]:
+        """Customers and anonymous baskets of each (place, product); zeros where there were none."""
+        customers, anonymous = np.zeros(len(place), np.int32), np.zeros(len(place), np.int32)
+        for one in np.unique(place[place >= 0]):
+            entries, asked = self.at(int(one)), np.flatnonzero(place == one)
+            codes = self.product[entries]
+            at = np.minimum(np.searchsorted(codes, product[asked]), max(len(codes) - 1, 0))
+            if len(codes):
+                hit = codes[at] == product[asked]
+                customers[asked[hit]] = self.customers[entries][at[hit]]
+                anonymous[asked[hit]] = self.anonymous[entries][at[hit]]
+        return customers, anonymous
+
+
+def count_buyers(purchases: Purchases, rows: Long, place: Int, places: int) -> Counts:
+    """Count the buyers of each product at each place over `rows`; `place` has one code per row."""
+    customer, product = purchases.customer[rows], purchases.product[rows]
+    buyer = np.where(customer >= 0, customer.astype(np.int64), len(purchases.customers) + purchases.order[rows])
+    here = np.flatnonzero(place >= 0)
+    order = here[np.lexsort((buyer[here], product[here], place[here]))]
+    sorted_place, sorted_product, sorted_buyer = place[order], product[order], buyer[order]
+    new_entry = np.ones(len(order), bool)
+    new_entry[1:] = (sorted_place[1:] != sorted_place[:-1]) | (sorted_product[1:] != sorted_product[:-1])
+    new_buyer = new_entry.copy()
+    new_buyer[1:] |= sorted_buyer[1:] != sorted_buyer[:-1]
+    head = np.flatnonzero(new_entry)
+    known = sorted_buyer < len(purchases.customers)
+
+    def count(flags: Bools) -> Int:
+        sums = np.add.reduceat(flags.astype(np.int64), head) if len(head) else np.empty(0)
+        return np.asarray(sums, np.int32)
+
+    visits = np.unique(np.stack([place[here].astype(np.int64), buyer[here]]), axis=1)[0]
+    return Counts(
+        start=np.searchsorted(sorted_place[head], np.arange(places + 1)).astype(np.int64),
+        product=sorted_product[head],
+        customers=count(new_buyer & known),
+        anonymous=count(new_buyer & ~known),
+        place_buyers=np.bincount(visits, minlength=places).astype(np.int32),
+    )
+
+
+class Popular(Recommender):
+    """Share of buyers over a recent window, by place."""
+
+    name: ClassVar[str] = "popular"
+
+    def fit(self, purchases: Purchases) -> Self:
+        """Count buyers in the last `popular_days`, or in a wider window where those hold hardly a purchase."""
+        self.purchases = purchases
+        self.window_days = _window(purchases, self.settings.popular_days)
+        rows = np.flatnonzero(purchases.day > day_number(purchases.as_of) - self.window_days)
+        nowhere = np.zeros(len(rows), np.int32)
+        location, channel = purchases.location[rows], purchases.channel[rows]
+        channels = len(purchases.channels)
+        both = np.where((location >= 0) & (channel >= 0), location * channels + channel, UNKNOWN).astype(np.int32)
+        self.ever = count_buyers(purchases, np.arange(len(purchases)), np.zeros(len(purchases), np.int32), 1)
+        self.everywhere = count_buyers(purchases, rows, nowhere, 1)
+        self.at_location = count_buyers(purchases, rows, location, len(purchases.locations))
+        self.in_channel = count_buyers(purchases, rows, channel, channels)
+        self.at_both = count_buyers(purchases, rows, both, len(purchases.locations) * channels)
+        return self
+
+    def share(self, location: int = UNKNOWN, channel: int = UNKNOWN) -> Numbers:
+        """Estimated share of buyers at a place who buy each product, float64 [products]."""
+        share = _shrunk(self.ever, 0, np.zeros(len(self.purchases.products)), 0.0)
+        share = _shrunk(self.everywhere, 0, share, 1.0)
+        if channel >= 0 and len(self.purchases.channels) > 1:
+            share = _shrunk(self.in_channel, channel, share, PRIOR_BUYERS)
+        if location >= 0 and len(self.purchases.locations) > 1:
+            share = _shrunk(self.at_location, location, share, PRIOR_BUYERS)
+            if channel >= 0 and len(self.purchases.channels) > 1:
+                share = _shrunk(self.at_both, self._both(location, channel), share, PRIOR_BUYERS)
+        return share
+
+    def _both(self, location: int, channel: int) -> int:
+        return location * len(self.purchases.channels) + channel
+
+    def score(self, queries: Queries, limit: int) -> Scored:
+        """The score is the estimated share of buyers."""
+        places = np.stack([queries.location, queries.channel], axis=1)
+        distinct, which = np.unique(places, axis=0, return_inverse=True)
+        count = limit + most_excluded(queries)
+        lists = []
+        for number, (location, channel) in enumerate(distinct.tolist()):
+            share = self.share(location, channel)
+            if queries.allowed is not None:
+                share = np.where(queries.allowed, share, -np.inf)
+            chosen = best(share, count)
+            asking = np.flatnonzero(which.ravel() == number)
+            query, product = np.repeat(asking, len(chosen)).astype(np.int32), np.tile(chosen, len(asking))
+            keep = admitted(queries, query, product, len(share))
+            lists.append((query[keep], product[keep], share[product[keep]]))
+        return joined(lists).top(limit)
+
+    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
+        """Count the buyers here if the product was bought here in the window, else everywhere, else ever."""
+        location, everywhere = queries.location[scored.query], np.zeros(len(scored.query), np.int32)
+        here = self.at_location.find(location, scored.product)
+        anywhere = self.everywhere.find(everywhere, scored.product)
+        ever = self.ever.find(everywhere, scored.product)
+        window = f"in the last {self.window_days} days"
+        return [
+            bought_by(here[0][i], here[1][i], "of this shop", window) if here[0][i] + here[1][i]
+            else bought_by(anywhere[0][i], anywhere[1][i], "", window) if anywhere[0][i] + anywhere[1][i]
+            else bought_by(ever[0][i], ever[1][i], "", "so far")
+            for i in range(len(scored.query))
+        ]  # fmt: skip
+
+    def sources(self, queries: Queries, scored: Scored) -> list[str]:
+        """popular-here where the location's own buyers speak for it, else popular."""
+        customers, anonymous = self.at_location.find(queries.location[scored.query], scored.product)
+        return ["popular-here" if here else "popular" for here in (customers + anonymous > 0).tolist()]
+
+    def save(self, folder: Path) -> None:
+        save_settings(folder, self.settings)
+        save_json(folder, "window", {"days": self.window_days})
+        for name in _LEVELS:
+            save_record(folder / name, getattr(self, name))
+
+    @classmethod
+    def open(cls, folder: Path, purchases: Purchases) -> Self:
+        opened = cls(open_settings(folder))
+        opened.purchases = purchases
+        opened.window_days = open_json(folder, "window")["days"]
+        for name in _LEVELS:
+            setattr(opened, name, open_record(folder / name, Counts))
+        return opened
+
+
+_LEVELS = ("ever", "everywhere", "at_location", "in_channel", "at_both")
+
+
+def _window(purchases: Purchases, days: int) -> int:
+    """`days`, or as many times that as are needed to see ENOUGH_BUYERS rows; all days if nothing suffices."""
+    age = day_number(purchases.as_of) - purchases.day
+    for times in WIDER_WINDOWS:
+        if np.count_nonzero(age < days * times) >= min(ENOUGH_BUYERS, max(len(age), 1)):
+            return days * times
+    return int(age.max(initial=0)) + 1
+
+
+def _shrunk(counts: Counts, place: int, wider: Numbers, prior: float) -> Numbers:
+    entries = counts.at(place)
+    share = wider * prior
+    share[counts.product[entries]] += counts.customers[entries] + counts.anonymous[entries]
+    return np.asarray(share / max(float(counts.place_buyers[place]) + prior, 1.0), np.float64)

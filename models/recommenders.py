@@ -1,0 +1,20 @@
+"""The roster of recommenders: adding one is a file and a line here."""
+
+from features.errors import RecipeError, did_you_mean
+from models.contracts import Recommender
+from models.personal import Personal
+from models.popular import Popular
+from models.settings import RecommendSettings
+
+RECOMMENDERS: dict[str, type[Recommender]] = {
+    "popular": Popular,
+    "personal": Personal,
+}
+
+
+def make_recommender(name: str, settings: RecommendSettings) -> Recommender:
+    """Make an unfitted recommender; RecipeError names the roster when it has no such name."""
+    if name not in RECOMMENDERS:
+        hint = did_you_mean(name, RECOMMENDERS)
+        raise RecipeError(f"there is no recommender {name!r}{hint}: choose one of {', '.join(RECOMMENDERS)}")
+    return RECOMMENDERS[name](settings)

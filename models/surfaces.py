@@ -1,0 +1,210 @@
+"""The lists that a shop shows, each made by its own model and filled up from named fallbacks.
+
+    for-you      the released recommender; strangers get what is popular here
+    buy-again    own products, the most due first
+    with-basket  what goes with the basket, nothing that is in it
+    similar      what may stand in for a product
+    trending     what grows at this location
+
+A list always holds `limit` products if the catalogue has so many that may be named. Unknown customers,
+products and locations are answered from what is known without them; each item's `source` says from what.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+import numpy as np
+import pyarrow as pa
+
+from features.arrays import open_json, save_json
+from features.bundled_history import open_purchases, save_purchases
+from features.customers import customers_of
+from features.errors import HistoryError
+from features.history import UNKNOWN, Int, Purchases
+from features.progress import Progress, silent
+from models.contracts import Bools, Queries, Query, Recommendation, Recommender, Scored
+from models.popular import Popular
+from models.ranking import one_after_another
+from models.recommenders import RECOMMENDERS, make_recommender
+from models.settings import RecommendSettings
+from models.trending import Trending
+
+Surface = Literal["for-you", "buy-again", "with-basket", "similar", "trending"]
+SURFACES: tuple[Surface, ...] = get_args(Surface)
+CHUNK_CUSTOMERS = 1000
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Lists of many queries: entry i is a product of query `scored.query[i]`, with its source and reason."""
+
+    scored: Scored
+    sources: list[str]
+    reasons: list[str]
+
+
+class Surfaces:
+    """Everything that answers recommendation queries; a pure function of history and settings.
+
+    `notes` says what was trained otherwise than the settings asked, and why; empty when nothing was.
+    """
+
+    purchases: Purchases
+    settings: RecommendSettings
+    notes: list[str]
+    opted_out: frozenset[str]
+    models: dict[str, Recommender]
+
+    @classmethod
+    def fit(
+        cls, purchases: Purchases, settings: RecommendSettings, opted_out: Iterable[str] = (),
+        progress: Progress = silent,
+    ) -> Self:  # fmt: skip
+        """Train every model. Customers in `opted_out` are answered as if they were unknown.
+
+        Raises HistoryError when there is no purchase at all up to `purchases.as_of`.
+        """
+        if not len(purchases):
+            raise HistoryError(
+                f"there is no purchase up to {purchases.as_of}: ingest an earlier history or choose a later --as-of"
+            )
+        made = cls()
+        made.purchases, made.settings, made.notes = purchases, settings, []
+        made.opted_out = frozenset(opted_out)
+        made.models = {}
+        with progress.step("recommenders", 3) as step:
+            made.models["main"] = made._fit_main()
+            step.advance()
+            made.models["popular"] = Popular(settings).fit(purchases)
+            step.advance()
+            made.models["trending"] = Trending(settings).fit(purchases)
+            step.advance()
+        return made
+
+    def _fit_main(self) -> Recommender:
+        """The recommender of the settings, or `personal` with a note when the history is too short for it."""
+        try:
+            return make_recommender(self.settings.recommender, self.settings).fit(self.purchases)
+        except HistoryError as fault:
+            self.notes.append(f"for-you is answered by personal instead of {self.settings.recommender}: {fault}")
+            return make_recommender("personal", self.settings).fit(self.purchases)
+
+    def answer(
+        self, surface: Surface, queries: Sequence[Query], limit: int, allowed: Bools | None = None
+    ) -> list[list[Recommendation]]:
+        """Ranked products for each query, at most `limit`, best first.
+
+        `allowed` is bool [products] in the codes of `purchases.products`, or None for every product.
+        """
+        answers = self.rank(surface, self.coded(queries, allowed), limit)
+        lists: list[list[Recommendation]] = [[] for _ in queries]
+        ids, scored = self.purchases.products, answers.scored
+        for query, product, score, source, reason in zip(
+            scored.query.tolist(), scored.product.tolist(), scored.score.tolist(), answers.sources, answers.reasons,
+            strict=True,
+        ):  # fmt: skip
+            lists[query].append(Recommendation(ids[product], score, source, reason))
+        return lists
+
+    def coded(self, queries: Sequence[Query], allowed: Bools | None = None) -> Queries:
+        """Translate external ids; a customer who named no location is asked about at its usual one."""
+        history = self.purchases
+        customer = history.customers.codes(
+            [None if q.customer_id in self.opted_out else q.customer_id for q in queries]
+        )
+        usual = customers_of(history, self.settings.half_life_days).home_location
+        location = history.locations.codes([query.location_id for query in queries])
+        unsaid = np.array([query.location_id is None for query in queries], bool) & (customer >= 0)
+        location[unsaid] = usual[customer[unsaid]]
+        shown = [(*query.excluded, *query.basket, query.product_id) for query in queries]
+        return Queries(
+            customer=customer,
+            location=location,
+            channel=history.channels.codes([query.channel for query in queries]),
+            basket=tuple(_known(history.products.codes(query.basket)) for query in queries),
+            anchor=history.products.codes([query.product_id for query in queries]),
+            excluded=tuple(_known(history.products.codes(products)) for products in shown),
+            allowed=allowed,
+        )
+
+    def rank(self, surface: Surface, queries: Queries, limit: int) -> Answers:
+        """Ask the surface's models one after another until each list is full."""
+        stages = self._stages(surface, queries)
+        lists = [model.score(asked, limit) for model, asked in stages]
+        joined, origin = one_after_another(lists, len(self.purchases.products), limit)
+        sources, reasons = [""] * len(origin), [""] * len(origin)
+        for number, (model, asked) in enumerate(stages):
+            where = np.flatnonzero(origin == number)
+            part = Scored(joined.query[where], joined.product[where], joined.score[where])
+            named, why = model.sources(asked, part), model.reasons(asked, part)
+            for index, source, reason in zip(where.tolist(), named, why, strict=True):
+                sources[index], reasons[index] = source, reason
+        return Answers(joined, sources, reasons)
+
+    def _stages(self, surface: Surface, queries: Queries) -> list[tuple[Recommender, Queries]]:
+        main, popular = (self.models["main"], queries), (self.models["popular"], queries)
+        if surface == "trending":
+            return [(self.models["trending"], queries), popular]
+        return [main, popular]
+
+    def save(self, folder: Path) -> None:
+        """Write everything as plain files into `folder`."""
+        save_purchases(self.purchases, folder / "history", self.settings.half_life_days)
+        for name, model in self.models.items():
+            model.save(folder / name)
+        content = {"settings": self.settings.model_dump(mode="json"), "main": self.models["main"].name,
+                   "notes": self.notes, "opted_out": sorted(self.opted_out)}  # fmt: skip
+        save_json(folder, "surfaces", content)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Reopen what `save` wrote, arrays memory-mapped. Raises BundleError when a file is missing or damaged."""
+        content = open_json(folder, "surfaces")
+        opened = cls()
+        opened.purchases = open_purchases(folder / "history")
+        opened.settings = RecommendSettings.model_validate(content["settings"])
+        opened.notes, opened.opted_out = content["notes"], frozenset(content["opted_out"])
+        kinds: dict[str, type[Recommender]] = {
+            "main": RECOMMENDERS[content["main"]],
+            "popular": Popular,
+            "trending": Trending,
+        }
+        opened.models = {name: kind.open(folder / name, opened.purchases) for name, kind in kinds.items()}
+        return opened
+
+
+def _known(codes: Int) -> Int:
+    return np.asarray(codes[codes != UNKNOWN], np.int32)
+
+
+def recommendation_table(surfaces: Surfaces, surface: Surface, limit: int, progress: Progress = silent) -> pa.Table:
+    """The recommendations table of every known customer: sorted by customer_id, then rank.
+
+    Computed in chunks of customers, so that memory holds one chunk's work beside the table itself.
+    """
+    known = surfaces.purchases.customers.values
+    parts = [_recommendations(surfaces, surface, limit, [])]
+    with progress.step(f"recommendations for {len(known)} customers", len(known)) as step:
+        for begin in range(0, len(known), CHUNK_CUSTOMERS):
+            chunk = known[begin : begin + CHUNK_CUSTOMERS]
+            parts.append(_recommendations(surfaces, surface, limit, chunk))
+            step.advance(len(chunk))
+    return pa.concat_tables(parts)
+
+
+def _recommendations(surfaces: Surfaces, surface: Surface, limit: int, customers: Sequence[str]) -> pa.Table:
+    queries = surfaces.coded([Query(customer_id=customer) for customer in customers])
+    answers = surfaces.rank(surface, queries, limit)
+    scored = answers.scored
+    rank = np.arange(len(scored.query)) - np.searchsorted(scored.query, scored.query, side="left") + 1
+    return pa.table({
+        "customer_id": pa.array(customers, pa.string()).take(pa.array(scored.query)),
+        "surface": pa.array([surface] * len(rank), pa.string()),
+        "rank": pa.array(rank, pa.int64()),
+        "product_id": pa.array(surfaces.purchases.products.values, pa.string()).take(pa.array(scored.product)),
+        "score": pa.array(scored.score.astype(np.float64)),
+        "source": pa.array(answers.sources, pa.string()),
+        "reason": pa.array(answers.reasons, pa.string()),
+    })  # fmt: skip

@@ -1,0 +1,110 @@
+"""What grows: baskets of the last days against the days before, at this location, backed off to everywhere."""
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+
+from features.arrays import open_json, open_record, save_json, save_record
+from features.history import Int, Purchases, day_number
+from models.contracts import Bools, Queries, Recommender, Scored
+from models.popular import Counts, count_buyers
+from models.ranking import Numbers, admitted, best, joined, most_excluded
+from models.reasons import growing
+from models.saved_settings import open_settings, save_settings
+
+PRIOR_BUYERS = 5.0  # so many buyers count half
+LEAST_BUYERS = 3  # in the recent window
+LEVELS = ("recent", "earlier", "recent_here", "earlier_here")
+
+
+class Trending(Recommender):
+    """Products by the growth of their buyers, each counted once a window."""
+
+    name: ClassVar[str] = "trending"
+
+    def fit(self, purchases: Purchases) -> Self:
+        """Compare the last half of `popular_days` with as many days before."""
+        self.purchases = purchases
+        self.window_days = max(self.settings.popular_days // 2, 1)
+        age = day_number(purchases.as_of) - purchases.day
+        recent = np.flatnonzero(age < self.window_days)
+        earlier = np.flatnonzero((age >= self.window_days) & (age < 2 * self.window_days))
+        for name, rows in (("recent", recent), ("earlier", earlier)):
+            setattr(self, name, count_buyers(purchases, rows, np.zeros(len(rows), np.int32), 1))
+            here = count_buyers(purchases, rows, purchases.location[rows], len(purchases.locations))
+            setattr(self, f"{name}_here", here)
+        return self
+
+    recent: Counts
+    earlier: Counts
+    recent_here: Counts
+    earlier_here: Counts
+
+    def growth(self, location: int) -> Numbers:
+        """Ratio of recent to earlier buyers, shrunk to 1 and, at a location, to the ratio everywhere; -inf where
+        the product hardly sells."""
+        recent, earlier = self._dense(self.recent, 0), self._dense(self.earlier, 0)
+        growth = (recent + PRIOR_BUYERS) / (earlier + PRIOR_BUYERS)
+        if location >= 0:
+            here, before = self._dense(self.recent_here, location), self._dense(self.earlier_here, location)
+            growth = (here + PRIOR_BUYERS * growth) / (before + PRIOR_BUYERS)
+        return np.where((recent >= LEAST_BUYERS) & (growth > 1), growth, -np.inf)
+
+    def _dense(self, counts: Counts, place: int) -> Numbers:
+        entries, dense = counts.at(place), np.zeros(len(self.purchases.products))
+        dense[counts.product[entries]] = counts.customers[entries] + counts.anonymous[entries]
+        return dense
+
+    def score(self, queries: Queries, limit: int) -> Scored:
+        """The score is the growth ratio; what does not grow has no entry."""
+        count = limit + most_excluded(queries)
+        lists = []
+        for location in np.unique(queries.location).tolist():
+            growth = self.growth(location)
+            chosen = best(growth if queries.allowed is None else np.where(queries.allowed, growth, -np.inf), count)
+            asking = np.flatnonzero(queries.location == location)
+            query, product = np.repeat(asking, len(chosen)).astype(np.int32), np.tile(chosen, len(asking))
+            keep = admitted(queries, query, product, len(growth))
+            lists.append((query[keep], product[keep], growth[product[keep]]))
+        return joined(lists).top(limit)
+
+    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
+        here, before = self._buyers(queries.location[scored.query], scored, "_here")
+        recent, earlier = self._buyers(np.zeros(len(scored.query), np.int32), scored, "")
+        local = _grows(here, before).tolist()
+        return [
+            growing(here[i], before[i], self.window_days, "of this shop") if local[i]
+            else growing(recent[i], earlier[i], self.window_days, "")
+            for i in range(len(scored.query))
+        ]  # fmt: skip
+
+    def sources(self, queries: Queries, scored: Scored) -> list[str]:
+        """trending-here where the location's own buyers grow, else trending."""
+        here, before = self._buyers(queries.location[scored.query], scored, "_here")
+        return ["trending-here" if local else "trending" for local in _grows(here, before).tolist()]
+
+    def _buyers(self, place: Int, scored: Scored, level: str) -> tuple[Int, Int]:
+        recent, earlier = (
+            getattr(self, f"{name}{level}").find(place, scored.product) for name in ("recent", "earlier")
+        )
+        return recent[0] + recent[1], earlier[0] + earlier[1]
+
+    def save(self, folder: Path) -> None:
+        save_settings(folder, self.settings)
+        save_json(folder, "window", {"days": self.window_days})
+        for name in LEVELS:
+            save_record(folder / name, getattr(self, name))
+
+    @classmethod
+    def open(cls, folder: Path, purchases: Purchases) -> Self:
+        opened = cls(open_settings(folder))
+        opened.purchases = purchases
+        opened.window_days = open_json(folder, "window")["days"]
+        for name in LEVELS:
+            setattr(opened, name, open_record(folder / name, Counts))
+        return opened
+
+
+def _grows(recent: Int, earlier: Int) -> Bools:
+    return (recent > earlier) & (recent >= LEAST_BUYERS)
