@@ -1,7 +1,7 @@
 """Daily demand per product and location as of a day, in the form that forecasters read: a dense panel."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -84,6 +84,20 @@ class Panel:
             facts=self.facts,
             planned=planned,
             ahead_days=ahead,
+        )
+
+    def only(self, rows: npt.NDArray[np.intp]) -> "Panel":
+        """The same panel with some of its series, given by position in ascending order."""
+        chosen = rows.tolist()
+        return replace(
+            self,
+            product_ids=[self.product_ids[row] for row in chosen],
+            location_ids=[self.location_ids[row] for row in chosen],
+            units=self.units[rows],
+            available=None if self.available is None else self.available[rows],
+            price=None if self.price is None else self.price[rows],
+            category=self.category[rows],
+            planned={name: matrix[rows] for name, matrix in self.planned.items()},
         )
 
     def target_dates(self, horizon_days: int) -> list[date]:

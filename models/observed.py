@@ -1,0 +1,44 @@
+"""Which days of a panel show demand, and which only show that nothing could be sold."""
+
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from features.demand import Panel
+from features.history import Float
+
+Bools = npt.NDArray[np.bool_]
+
+
+def observed_units(panel: Panel) -> Float:
+    """Units with NaN on days that do not show demand: before launch, out of stock for a time, closed.
+
+    float32 [series, days], a copy only where something is masked. A day whose available share is unknown counts.
+    """
+    units = panel.units
+    if panel.available is not None:
+        units = np.where(panel.available < 1, np.float32(np.nan), units)
+    closed = ~open_days(panel, panel.first_day, panel.days)
+    if closed.any():
+        units = np.where(closed, np.float32(np.nan), units)
+    return units
+
+
+def open_days(panel: Panel, first: date, count: int) -> Bools:
+    """Whether shops are open on `count` days from `first` on; days that the calendar does not reach count as open."""
+    start = (first - panel.facts.first_day).days
+    known = panel.facts.is_open[start : start + count]
+    return np.concatenate([known, np.ones(count - len(known), bool)])
+
+
+def last_observed(observed: Float, days: int) -> Bools:
+    """Mark the last `days` observed days of each series; bool [series, columns]."""
+    seen = ~np.isnan(observed)
+    return np.asarray(seen & (np.cumsum(seen[:, ::-1], axis=1)[:, ::-1] <= days))
+
+
+def mean_where(observed: Float, chosen: Bools) -> Float:
+    """Mean of the chosen days of each series, float32 [series]; 0 where none is chosen."""
+    total = np.where(chosen, observed, 0).sum(axis=1, dtype=np.float64)
+    return np.asarray(total / np.maximum(chosen.sum(axis=1), 1), np.float32)
