@@ -8,8 +8,11 @@
     │   ├── WorkspaceBusy  another process is writing to it
     │   └── NotIngested    nothing has been ingested into it yet
     ├── HistoryError       the history is too short or too thin for what was asked
+    ├── SettingsError      an environment variable of the server is unknown or wrong
     ├── BundleError        a bundle is missing, damaged or of another kind
-    └── RegistryError      a model version, alias or run does not exist
+    ├── RegistryError      a model version, alias or run does not exist
+    ├── ExportError        answers cannot be written to the file asked for
+    └── ServerError        the server cannot be started or does not answer
 
 Each message says what was wrong, the value, and the remedy. Rows that cannot be used are never an error:
 they go to the quarantine with their reason.
@@ -53,12 +56,24 @@ class HistoryError(OneBasketError):
     """Too little history for the question."""
 
 
+class SettingsError(OneBasketError):
+    """A setting from the environment is unknown or wrong."""
+
+
 class BundleError(OneBasketError):
     """A bundle is missing, damaged, or not of the kind asked for."""
 
 
 class RegistryError(OneBasketError):
     """The model registry does not hold what was asked for."""
+
+
+class ExportError(OneBasketError):
+    """The file asked for cannot be written."""
+
+
+class ServerError(OneBasketError):
+    """The server cannot be started, or does not answer."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
