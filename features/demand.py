@@ -1,104 +1,222 @@
-"""Daily demand per product and location as of a day, in the form that forecasters read: a dense panel."""
+"""Daily demand per product and location as of a day: DuckDB sums and filters, numpy places the figures."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.dataset as pads
 
-from features.history import Float, Int
+from features.calendar import EVERYWHERE
+from features.engine import memory_limit
+from features.errors import HistoryError
+from features.expressions import literal
+from features.history import Float, Ids, Int, catalog_for, day_number
+from features.panel import DayFacts, Panel, PanelSettings, Short
+from features.workspace import Snapshot
 
-Short = npt.NDArray[np.int16]
+__all__ = ["DayFacts", "Panel", "PanelSettings", "Short", "load_panel"]
+
+BATCH_ROWS = 500_000
+PLANNED = {"display": "display IS NOT NULL", "promotion": "promotion IS NOT NULL OR planned_price IS NOT NULL"}
 
 
 @dataclass(frozen=True)
-class DayFacts:
-    """What is known in advance of each day from `first_day` on, past `as_of` too; arrays have one entry a day."""
+class _Window:
+    """The days of a panel."""
 
     first_day: date
-    is_open: npt.NDArray[np.bool_]
-    holiday: Int  # code of the holiday's name, -1 on ordinary days
-    holidays: tuple[str, ...]
-    working_day: npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Demand of many series (product × location) up to the end of `as_of`.
-
-    Series are sorted by location, then product. Column 0 of every matrix is `first_day`, and column
-    `days - 1` is `as_of`; `facts` and `planned` go on for `ahead_days` more. Nothing here was learnt
-    after `as_of`: a plan that became known later is absent.
-
-    units      float32 [series, days]: units sold, 0 where nothing sold, NaN before the series' first sale
-    available  float32 [series, days] or None: share of open hours with stock, NaN where unknown
-    category   int32 [series, levels]: category codes, broadest first, -1 where unknown
-    planned    name ('display', 'promotion') → int16 [series, days + ahead_days]: how many days before the day
-               its plan was known (0 or more), -1 where none is in force. A forecast made h days before a day
-               may use the plan only where planned >= h.
-    price      float32 [series, days] or None: mean price paid per unit, carried forward over days without a sale
-    """
-
     as_of: date
-    first_day: date
-    product_ids: list[str]
-    location_ids: list[str]
-    units: Float
-    available: Float | None
-    price: Float | None
-    category: Int
-    facts: DayFacts
-    planned: Mapping[str, Short]
     ahead_days: int
-
-    def __len__(self) -> int:
-        return len(self.product_ids)
 
     @property
     def days(self) -> int:
-        return int(self.units.shape[1])
+        return (self.as_of - self.first_day).days + 1
 
-    def until(self, as_of: date) -> "Panel":
-        """The same panel as of an earlier day; series not yet sold by then are gone, plans not yet known too."""
-        gone = (self.as_of - as_of).days
-        if gone < 0:
-            raise ValueError(f"the panel ends on {self.as_of}: it cannot tell what was known on {as_of}")
-        days = self.days - gone
-        keep = ~np.isnan(self.units[:, days - 1]) if days > 0 else np.zeros(len(self), bool)
-        ahead = self.ahead_days
-        lead = np.arange(days + ahead) - (days - 1)  # days from as_of to the column
-        planned = {
-            name: np.where(matrix[keep, : days + ahead] >= lead, matrix[keep, : days + ahead], -1).astype(np.int16)
-            for name, matrix in self.planned.items()
-        }
-        return Panel(
-            as_of=as_of,
-            first_day=self.first_day,
-            product_ids=[name for name, kept in zip(self.product_ids, keep, strict=True) if kept],
-            location_ids=[name for name, kept in zip(self.location_ids, keep, strict=True) if kept],
-            units=self.units[keep, :days],
-            available=None if self.available is None else self.available[keep, :days],
-            price=None if self.price is None else self.price[keep, :days],
-            category=self.category[keep],
-            facts=self.facts,
-            planned=planned,
-            ahead_days=ahead,
+    @property
+    def last_day(self) -> date:
+        return self.as_of + timedelta(days=self.ahead_days)
+
+
+def load_panel(snapshot: Snapshot, as_of: date, settings: PanelSettings) -> Panel:
+    """Load the demand of every active series up to the end of `as_of`, reading nothing learnt later than that.
+
+    A series is active when it sold on at least `min_sale_days` days of the last `history_days`, the last of them
+    within `active_days`. Raises HistoryError when there is none.
+    """
+    if as_of < snapshot.first_day:
+        raise HistoryError(f"there is no demand up to {as_of}: the history begins on {snapshot.first_day}")
+    start = max(snapshot.first_day, as_of - timedelta(days=settings.history_days - 1))
+    window = _Window(start, as_of, settings.ahead_days)
+    facts = _day_facts(snapshot, window)
+    with _reader(snapshot) as engine:
+        series = _choose(engine, window, settings)
+        products, locations = series["product_id"].to_pylist(), series["location_id"].to_pylist()
+        launch = _numbers(series["launch"])
+        units = _units(engine, window, launch)
+        price = _price(engine, window, len(series))
+        available = _available(engine, window, len(series)) if snapshot.holds("stock") else None
+        planned = _planned(engine, window, len(series)) if snapshot.holds("plans") else {}
+    return Panel(
+        as_of=as_of,
+        first_day=start,
+        product_ids=products,
+        location_ids=locations,
+        units=units,
+        available=available,
+        price=price,
+        category=_categories(snapshot, products),
+        facts=facts,
+        planned=planned,
+        ahead_days=settings.ahead_days,
+    )
+
+
+@contextmanager
+def _reader(snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with a view per table of the snapshot."""
+    with duckdb.connect(config={"memory_limit": memory_limit()}) as engine:
+        for table in ("demand_history", "plans", "stock"):
+            if snapshot.holds(table):
+                files = literal(snapshot.files(table))
+                engine.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet({files}, hive_partitioning = false)")
+        yield engine
+
+
+def _choose(engine: duckdb.DuckDBPyConnection, window: _Window, settings: PanelSettings) -> pa.Table:
+    """Make the table `series` (code, product_id, location_id) and return it with the day of the first sale."""
+    active = window.as_of - timedelta(days=settings.active_days)
+    engine.execute(
+        "CREATE TABLE series AS SELECT row_number() OVER (ORDER BY location_id, product_id) - 1 AS code, * FROM ("
+        "  SELECT location_id, product_id, min(day) - DATE '1970-01-01' AS launch FROM demand_history"
+        "  WHERE day <= $as_of AND sold_units > 0 GROUP BY location_id, product_id"
+        "  HAVING count(*) FILTER (day >= $first_day) >= $min_sale_days AND max(day) > $active)",
+        {
+            "as_of": window.as_of,
+            "first_day": window.first_day,
+            "min_sale_days": settings.min_sale_days,
+            "active": active,
+        },
+    )
+    series = engine.execute("SELECT product_id, location_id, launch FROM series ORDER BY code").to_arrow_table()
+    if not len(series):
+        raise HistoryError(
+            f"no product sold on {settings.min_sale_days} days or more, last within {settings.active_days} days of "
+            f"{window.as_of}: lower forecast.min_sale_days, raise forecast.active_days, or wait for more history"
         )
+    return series
 
-    def only(self, rows: npt.NDArray[np.intp]) -> "Panel":
-        """The same panel with some of its series, given by position in ascending order."""
-        chosen = rows.tolist()
-        return replace(
-            self,
-            product_ids=[self.product_ids[row] for row in chosen],
-            location_ids=[self.location_ids[row] for row in chosen],
-            units=self.units[rows],
-            available=None if self.available is None else self.available[rows],
-            price=None if self.price is None else self.price[rows],
-            category=self.category[rows],
-            planned={name: matrix[rows] for name, matrix in self.planned.items()},
+
+def _cells(engine: duckdb.DuckDBPyConnection, query: str, window: _Window) -> Iterator[list[npt.NDArray[Any]]]:
+    """Columns of the query's rows in batches."""
+    reader = engine.execute(query, {"first_day": window.first_day, "as_of": window.as_of}).to_arrow_reader(BATCH_ROWS)
+    for batch in reader:
+        yield [column.to_numpy(zero_copy_only=False) for column in batch.columns]
+
+
+def _units(engine: duckdb.DuckDBPyConnection, window: _Window, launch: npt.NDArray[np.int64]) -> Float:
+    units = np.zeros((len(launch), window.days), np.float32)
+    units[np.arange(window.days) < (launch - day_number(window.first_day))[:, None]] = np.nan
+    query = (
+        "SELECT code, day - $first_day AS place, sold_units FROM demand_history JOIN series "
+        "USING (location_id, product_id) WHERE day BETWEEN $first_day AND $as_of AND sold_units > 0"
+    )
+    for code, place, sold in _cells(engine, query, window):
+        units[code, place] = sold
+    return units
+
+
+def _price(engine: duckdb.DuckDBPyConnection, window: _Window, series: int) -> Float:
+    """Prices paid, carried forward over days without a sale, from before the window too."""
+    price = np.full((series, window.days), np.nan, np.float32)
+    query = (
+        "SELECT code, greatest(day, $first_day) - $first_day AS place, price FROM demand_history JOIN series "
+        "USING (location_id, product_id) WHERE day <= $as_of AND price IS NOT NULL AND sold_units > 0 "
+        "QUALIFY day >= $first_day OR row_number() OVER (PARTITION BY code, day < $first_day ORDER BY day DESC) = 1 "
+        "ORDER BY day"
+    )
+    for code, place, paid in _cells(engine, query, window):
+        price[code, place] = paid
+    return _carried_forward(price)
+
+
+def _carried_forward(matrix: Float) -> Float:
+    for place in range(1, matrix.shape[1]):
+        missing = np.isnan(matrix[:, place])
+        matrix[missing, place] = matrix[missing, place - 1]
+    return matrix
+
+
+def _available(engine: duckdb.DuckDBPyConnection, window: _Window, series: int) -> Float:
+    available = np.full((series, window.days), np.nan, np.float32)
+    query = (
+        "SELECT code, day - $first_day AS place, available_share FROM stock JOIN series USING (location_id, product_id) "
+        "WHERE day BETWEEN $first_day AND $as_of AND available_share IS NOT NULL"
+    )
+    for code, place, share in _cells(engine, query, window):
+        available[code, place] = share
+    return available
+
+
+def _planned(engine: duckdb.DuckDBPyConnection, window: _Window, series: int) -> dict[str, Short]:
+    """For each kind of plan and each day how long before it was known, int16 [series, days + ahead_days]."""
+    width = window.days + window.ahead_days
+    planned = {name: np.full((series, width), -1, np.int16) for name in PLANNED}
+    kinds = ", ".join(f"({condition}) AS {name}" for name, condition in PLANNED.items())
+    query = (
+        f"SELECT code, starts_on - $first_day AS first, ends_on - $first_day AS last, known_on - $first_day AS known, {kinds} "
+        "FROM plans JOIN series USING (location_id, product_id) WHERE known_on <= $as_of AND ends_on >= $first_day "
+        f"AND starts_on <= $as_of + {window.ahead_days}"
+    )
+    for code, first, last, known, *kinds_given in _cells(engine, query, window):
+        for name, given in zip(PLANNED, kinds_given, strict=True):
+            _place(planned[name], code[given], np.maximum(first, known)[given], last[given], known[given])
+    return planned
+
+
+def _place(matrix: Short, code: Any, first: Any, last: Any, known: Any) -> None:
+    """Write day - known into every day from `first` to `last`; where plans overlap the one known longest counts."""
+    width = matrix.shape[1]
+    first, last = np.maximum(first, 0), np.minimum(last, width - 1)
+    for step in range(int((last - first).max(initial=-1)) + 1):
+        inside = first + step <= last
+        place = first[inside] + step
+        lead = np.minimum(place - known[inside], np.iinfo(np.int16).max).astype(np.int16)
+        np.maximum.at(matrix, (code[inside], place), lead)
+
+
+def _categories(snapshot: Snapshot, products: list[str]) -> Int:
+    """Category codes of each series, int32 [series, levels], counted over the products of the panel only."""
+    ids = Ids(products)
+    table = None
+    if snapshot.holds("catalog"):
+        table = snapshot.read("catalog", pads.field("product_id").isin(pa.array(ids.values, pa.string())))
+    return catalog_for(ids, table).category[ids.codes(products)]
+
+
+def _day_facts(snapshot: Snapshot, window: _Window) -> DayFacts:
+    day, region = pads.field("day"), pads.field("region")
+    first, last = (pa.scalar(end, pa.date32()) for end in (window.first_day, window.last_day))
+    rows = snapshot.read("calendar", (day >= first) & (day <= last) & (region == EVERYWHERE)).sort_by("day")
+    if len(rows) != window.days + window.ahead_days:
+        raise HistoryError(
+            f"the calendar does not reach {window.last_day}: the history ends on {snapshot.last_day}, so that {window.as_of} "
+            "is too far after it: ingest newer exports or choose an earlier day"
         )
+    names = Ids(name for name in rows["holiday"].to_pylist() if name is not None)
+    return DayFacts(
+        first_day=window.first_day,
+        is_open=np.array(rows["is_open"].to_pylist(), bool),
+        holiday=names.codes(rows["holiday"].to_pylist()),
+        holidays=tuple(names.values),
+        working_day=np.array(rows["working_day"].to_pylist(), bool),
+    )
 
-    def target_dates(self, horizon_days: int) -> list[date]:
-        return [self.as_of + timedelta(days=step) for step in range(1, horizon_days + 1)]
+
+def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    return np.asarray(column.to_numpy(), np.int64)

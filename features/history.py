@@ -10,11 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as pads
+
+from features.errors import HistoryError
+from features.workspace import Snapshot
 
 Int = npt.NDArray[np.int32]
 Float = npt.NDArray[np.float32]
 UNKNOWN = -1
 EPOCH = date(1970, 1, 1)
+PURCHASE_COLUMNS = [
+    "order_id", "product_id", "customer_id", "channel", "location_id", "ordered_at", "day", "net_units", "net_amount",
+]  # fmt: skip
 
 
 def day_number(day: date) -> int:
@@ -169,6 +176,21 @@ class Purchases:
             "units": pa.array(self.units[keep]),
             "amount": pa.array(self.amount[keep]),
         }
+
+
+def load_purchases(snapshot: Snapshot, as_of: date) -> Purchases:
+    """Load every purchase of a snapshot up to the end of `as_of`, reading no row later than that.
+
+    Raises HistoryError when nothing was bought by then.
+    """
+    by_then = pads.field("day") <= pa.scalar(as_of, pa.date32())
+    history = snapshot.read("purchase_history", by_then, PURCHASE_COLUMNS)
+    if not len(history):
+        raise HistoryError(f"nothing was bought up to {as_of}: the history begins on {snapshot.first_day}")
+    catalog = None
+    if snapshot.holds("catalog"):
+        catalog = snapshot.read("catalog", pads.field("product_id").isin(pc.unique(history["product_id"])))
+    return purchases_from(history, as_of, catalog)
 
 
 def purchases_from(history: pa.Table, as_of: date, catalog: pa.Table | None = None) -> Purchases:

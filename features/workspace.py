@@ -15,7 +15,7 @@ process killed at any moment leaves the old or the new state, never a mixture.
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -65,9 +65,10 @@ class Snapshot:
         """The glob of a table's parquet files, for DuckDB."""
         return str(self.folder / table / "**" / "*.parquet")
 
-    def read(self, table: str, where: pads.Expression | None = None) -> pa.Table:
-        """Read a table into memory, with only the rows for which the pyarrow expression `where` holds."""
-        return pads.dataset(self.folder / table, format="parquet").to_table(filter=where)
+    def read(self, table: str, where: pads.Expression | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read a table into memory: `columns` of it, and the rows for which the pyarrow expression `where` holds."""
+        wanted = None if columns is None else list(columns)
+        return pads.dataset(self.folder / table, format="parquet").to_table(columns=wanted, filter=where)
 
 
 class Workspace:
@@ -128,7 +129,7 @@ class Workspace:
         return self._holder_file.read_text("utf-8") if self._holder_file.exists() else "another process"
 
     def _sweep(self) -> None:
-        for parent in ("history", "quarantine", "bundles/recommend", "bundles/forecast"):
+        for parent in ("scratch", "history", "quarantine", "bundles/recommend", "bundles/forecast"):
             for left in (self.folder / parent).glob(UNFINISHED + "*"):
                 shutil.rmtree(left, ignore_errors=True)
 

@@ -1,0 +1,102 @@
+"""The DuckDB engine that runs the Ibis expressions of an ingest: bounded memory, scratch on disk, clear errors."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+
+from features.errors import RecipeError, SourceError, WorkspaceError
+
+DEFAULT_MEMORY = "1500MB"
+FULL_DISK = (
+    "no space left",
+    "could not write",
+    "failed to write",
+    "file too large",
+    "max_temp_directory_size",
+    "errno 28",
+    "errno 27",
+)
+
+
+class Engine:
+    """One DuckDB database in a scratch folder; `ibis` speaks Ibis to it, `run` speaks SQL."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self.ibis: Any = ibis.duckdb.connect(scratch / "staging.duckdb", **_limits(scratch))
+        self.run("SET TimeZone = 'UTC'")
+
+    def run(self, statement: str) -> Any:
+        """Run one SQL statement; the cursor gives its rows."""
+        return self.ibis.raw_sql(statement)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self.run(query).fetchall()
+        return found
+
+    def keep(self, name: str, expression: Any) -> Any:
+        """Compute an Ibis expression into a table of the scratch database, and return that table."""
+        self.run(f'CREATE OR REPLACE TABLE "{name}" AS {self.ibis.compile(expression)}')
+        return self.ibis.table(name)
+
+    def close(self) -> None:
+        self.ibis.disconnect()
+
+
+def memory_limit() -> str:
+    """What DuckDB may hold in memory before it spills: ONEBASKET_MEMORY, such as 4GB."""
+    return os.environ.get("ONEBASKET_MEMORY", DEFAULT_MEMORY)
+
+
+def _limits(scratch: Path) -> dict[str, Any]:
+    """What keeps memory bounded and the network untouched."""
+    return {
+        "memory_limit": memory_limit(),
+        "temp_directory": str(scratch / "spill"),
+        "preserve_insertion_order": True,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+
+
+@contextmanager
+def engine_in(scratch: Path) -> Iterator[Engine]:
+    """Open an engine whose scratch folder is gone afterwards."""
+    try:
+        with told(f"a scratch database in {scratch}", WorkspaceError):
+            engine = Engine(scratch)
+        try:
+            yield engine
+        finally:
+            engine.close()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def told(what: str, otherwise: type[Exception] = SourceError) -> Iterator[None]:
+    """Turn an engine's error into ours: `what` was being read or written; `otherwise` is the error of last resort."""
+    try:
+        yield
+    except (duckdb.Error, OSError) as fault:
+        raise _explained(what, fault, otherwise) from fault
+
+
+def _explained(what: str, fault: Exception, otherwise: type[Exception]) -> Exception:
+    text = re.sub(r"\s+", " ", str(fault)).strip()
+    if any(sign in text.lower() for sign in FULL_DISK):
+        return WorkspaceError(
+            f"the disk is full or refuses to write ({what}): {text}: free some space and run it again"
+        )
+    if isinstance(fault, duckdb.OutOfMemoryException):
+        return WorkspaceError(f"{what} needs more memory: set ONEBASKET_MEMORY, such as 4GB: {text}")
+    if isinstance(fault, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException):
+        return RecipeError(f"{what}: an expression does not fit the export: {text}")
+    return otherwise(f"{what}: {text}")

@@ -1,0 +1,162 @@
+"""SQL scalar expressions of recipes: parsed, refused where they reach beyond the row, made safe to run.
+
+The dialect is DuckDB's. Everything is parsed with sqlglot, so that it can be written in another engine's
+dialect later.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+from sqlglot.tokens import TokenType
+
+from features.errors import RecipeError, did_you_mean
+
+DIALECT = "duckdb"
+NOT_A_ROW_MATTER = (
+    exp.Query, exp.Subquery, exp.Table, exp.AggFunc, exp.Window, exp.Star, exp.Parameter, exp.Placeholder,
+    exp.SessionParameter, exp.Command, exp.DDL, exp.DML, exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp,
+    exp.CurrentUser, exp.Rand,
+)  # fmt: skip
+OF_THE_SURROUNDINGS = frozenset({
+    "getenv", "current_setting", "getvariable", "current_user", "session_user", "user", "version", "current_localtime",
+    "current_localtimestamp", "localtime", "localtimestamp", "current_timestamp", "current_time", "pg_typeof",
+    "read_text", "read_blob", "read_csv", "read_csv_auto", "read_parquet", "parquet_scan", "read_json", "glob",
+    "query", "query_table", "columns", "unnest", "sniff_csv", "getvar", "set_config", "currval", "nextval",
+})  # fmt: skip
+CONDITIONAL = (exp.Case, exp.If, exp.Coalesce, exp.TryCast)
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier for SQL.
+
+    >>> quoted('order "no"')
+    '"order ""no""\"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a text for SQL.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A checked expression: `sql` to run, and `unreadable`, a condition true where one of its casts fails."""
+
+    sql: str
+    unreadable: str | None
+
+
+def scalar(expression: str, columns: Collection[str], place: str) -> Scalar:
+    """Check an expression over `columns` and make its casts give null instead of failing.
+
+    Raises RecipeError naming `place` when it is no expression, reaches beyond the row, or names an unknown column.
+    """
+    tree = _parse(expression, place)
+    _refuse_reach(tree, expression, place)
+    _check_columns(tree, columns, place)
+    safe = tree.transform(_safely)
+    failing = [
+        f"({node.this.transform(_safely).sql(DIALECT)}) IS NOT NULL AND ({node.transform(_safely).sql(DIALECT)}) IS NULL"
+        for node in tree.find_all(exp.Cast)
+        if not isinstance(node, exp.TryCast) and node.find_ancestor(*CONDITIONAL) is None
+        and not isinstance(node.this, exp.Literal)
+    ]  # fmt: skip
+    return Scalar(safe.sql(DIALECT), " OR ".join(f"({condition})" for condition in failing) or None)
+
+
+def _parse(expression: str, place: str) -> exp.Expression:
+    try:
+        trees = sqlglot.parse(f"SELECT {expression}", dialect=DIALECT)
+    except sqlglot.errors.SqlglotError as fault:
+        raise RecipeError(f"{place}: cannot read {expression!r} as an SQL expression: {_plain(str(fault))}") from fault
+    select = trees[0]
+    if len(trees) != 1 or not isinstance(select, exp.Select) or len(select.expressions) != 1 \
+            or any(value for key, value in select.args.items() if key != "expressions"):  # fmt: skip
+        raise RecipeError(f"{place}: {expression!r} is not one scalar expression: write a single value per column")
+    tree = select.expressions[0]
+    if isinstance(tree, exp.Alias):
+        raise RecipeError(f"{place}: {expression!r} names its result: leave out AS, the key is the name")
+    return tree
+
+
+def _plain(message: str) -> str:
+    return message.split("\n", maxsplit=1)[0].replace("\x1b[4m", "").replace("\x1b[0m", "")
+
+
+def _refuse_reach(tree: exp.Expression, expression: str, place: str) -> None:
+    beyond = tree.find(*NOT_A_ROW_MATTER)
+    if beyond is not None:
+        raise RecipeError(
+            f"{place}: {beyond.sql(DIALECT)!r} reaches beyond the row: only scalar expressions over the export's "
+            "columns are allowed, no subquery, aggregate, file or clock"
+        )
+    for name in _called(expression):
+        if name in OF_THE_SURROUNDINGS or name in _functions_beyond_the_row():
+            raise RecipeError(
+                f"{place}: the function {name}() reaches beyond the row: only functions of the export's columns "
+                "are allowed"
+            )
+
+
+def _called(expression: str) -> list[str]:
+    """Names that stand before an opening parenthesis, in lower case."""
+    tokens = sqlglot.tokenize(expression, read=DIALECT)
+    return [
+        token.text.lower()
+        for token, following in zip(tokens, tokens[1:], strict=False)
+        if following.token_type == TokenType.L_PAREN
+    ]
+
+
+@cache
+def _functions_beyond_the_row() -> frozenset[str]:
+    """Functions of the engine that aggregate, read files, or depend on more than their arguments."""
+    with duckdb.connect() as engine:
+        rows = engine.execute(
+            "SELECT DISTINCT function_name, function_type = 'scalar' AND stability = 'CONSISTENT' "
+            "OR function_type = 'macro' AND schema_name = 'main' FROM duckdb_functions()"
+        ).fetchall()
+    plain = {name for name, is_plain in rows if is_plain}
+    return frozenset(name for name, _ in rows) - plain
+
+
+def _check_columns(tree: exp.Expression, columns: Collection[str], place: str) -> None:
+    known = {column.lower() for column in columns}
+    inner = {part.name.lower() for scope in tree.find_all(exp.Lambda) for part in scope.expressions}
+    for column in tree.find_all(exp.Column):
+        name = column.parts[0].name
+        if name.lower() not in known | inner:
+            raise RecipeError(
+                f"{place}: the export has no column {name!r}{did_you_mean(name, columns)}: it has {_some(columns)}"
+            )
+
+
+def _some(columns: Collection[str]) -> str:
+    shown = sorted(columns)[:20]
+    return ", ".join(shown) + (f" and {len(columns) - 20} more" if len(columns) > len(shown) else "")
+
+
+def _safely(node: exp.Expression) -> exp.Expression:
+    if type(node) is exp.Cast:
+        return exp.TryCast(**{key: value.copy() if isinstance(value, exp.Expression) else value
+                              for key, value in node.args.items()})  # fmt: skip
+    if isinstance(node, exp.StrToTime):
+        return exp.Anonymous(this="try_strptime", expressions=[node.this.copy(), exp.Literal.string(_format(node))])
+    return node
+
+
+def _format(node: exp.StrToTime) -> str:
+    """The strptime format as DuckDB writes it."""
+    written = sqlglot.parse_one(node.sql(DIALECT), dialect=DIALECT)
+    argument = written.args["format"]
+    return str(argument.name)
