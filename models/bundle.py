@@ -9,7 +9,7 @@ Releasing and rolling back are the same move: replace RELEASED in one step.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +43,13 @@ def seal(folder: Path, kind: BundleKind, version: str, as_of: date, facts: dict[
                "files": files}  # fmt: skip
     (folder / "bundle.json").write_text(json.dumps(content, indent=1, sort_keys=True), "utf-8")
     return Bundle(folder, kind, version, as_of, facts)
+
+
+def restate(bundle: Bundle, facts: dict[str, Any]) -> Bundle:
+    """Replace what a sealed bundle says of itself, in one step; its files and its version stay the same."""
+    content = json.loads((bundle.folder / "bundle.json").read_text("utf-8"))
+    point(bundle.folder / "bundle.json", json.dumps({**content, "facts": facts}, indent=1, sort_keys=True))
+    return replace(bundle, facts=facts)
 
 
 def open_bundle(folder: Path, kind: BundleKind) -> Bundle:

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,14 +64,23 @@ def load_recipe(name: str, data: Path | None = None, changes: Iterable[str] = ()
         content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise RecipeError(f"{path}: not valid TOML: {fault}") from fault
+    content["folder"] = (data or path.parent).resolve()
+    return _checked(content, changes, str(path))
+
+
+def stored_recipe(content: dict[str, Any], changes: Iterable[str] = ()) -> Recipe:
+    """Check a recipe that an ingest stored with its snapshot, `section.key=value` settings laid over it."""
+    return _checked(deepcopy(content), changes, "the ingested recipe")
+
+
+def _checked(content: dict[str, Any], changes: Iterable[str], origin: str) -> Recipe:
     for change in changes:
         _lay_over(content, change)
-    content["folder"] = (data or path.parent).resolve()
     try:
         return Recipe.model_validate(content)
     except ValidationError as faults:
         lines = "\n  ".join(describe(dict(fault), tuple(_keys(Recipe))) for fault in faults.errors())
-        raise RecipeError(f"{path}:\n  {lines}") from faults
+        raise RecipeError(f"{origin}:\n  {lines}") from faults
 
 
 def _lay_over(content: dict[str, Any], change: str) -> None:

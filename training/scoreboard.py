@@ -49,11 +49,16 @@ class Scoreboard:
         values: dict[str, list[float]] = {}
         for score in self.scores:
             if score.method == method:
-                values.setdefault(_flat_name(score.metric, score.segment), []).append(score.value)
+                values.setdefault(flat_name(score.metric, score.segment), []).append(score.value)
         return {name: fmean(parts) for name, parts in values.items()}
 
 
-def _flat_name(metric: str, segment: str) -> str:
+def flat_name(metric: str, segment: str = "all") -> str:
+    """The name of a metric where only letters, digits, dots and underscores may stand.
+
+    >>> flat_name("recall@10", "repeat")
+    'recall_at_10.repeat'
+    """
     name = metric if segment == "all" else f"{metric}.{segment}"
     return name.replace("@", "_at_").replace(" ", "_")
 

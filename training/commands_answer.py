@@ -1,0 +1,114 @@
+"""Commands that write answers as files: recommend, forecast and orders."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from training.command import AsOfOption, RecipeOption, SetOption, WorkspaceOption, command, workspace_of
+
+if TYPE_CHECKING:
+    from models.bundle import Bundle
+    from training.subject import Subject
+
+OutOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="A .parquet or .csv; replaced if it is there.")]
+STOPPED = "no file was written; a model that was already fitted is kept"
+
+
+@command(STOPPED)
+def recommend(
+    out: OutOption,
+    as_of: AsOfOption = None,
+    surface: Annotated[
+        str, typer.Option("--surface", help="for-you, buy-again, with-basket, similar or trending.")
+    ] = "for-you",
+    limit: Annotated[int, typer.Option("--limit", help="Products per customer.")] = 20,
+    recipe: RecipeOption = None,
+    changes: SetOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write a ranked list for every known customer, from nothing later than a day.
+
+    onebasket recommend --as-of 2017-12-10 --surface for-you --limit 20 --out for-you.parquet
+    """
+    from training.exports import check_limit, check_surface, recommendations
+    from training.progress import showing_progress
+    from training.subject import subject
+
+    check_limit(limit)
+    list_name = check_surface(surface)
+    chosen = subject("recommend", workspace_of(workspace), recipe, as_of, changes or ())
+    bundle = _bundle(chosen, workspace, out)
+    with showing_progress() as progress:
+        table = recommendations(bundle, list_name, limit, progress)
+    _write(table, out, bundle)
+
+
+@command(STOPPED)
+def forecast(
+    out: OutOption,
+    as_of: AsOfOption = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option("--horizon", metavar="DAYS", show_default=False,
+                     help="Days ahead [default: the recipe's forecast.horizon_days]."),
+    ] = None,
+    recipe: RecipeOption = None,
+    changes: SetOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:  # fmt: skip
+    """Write the demand of each coming day as mean and quantiles, from nothing later than a day.
+
+    onebasket forecast --as-of 2017-12-10 --horizon 28 --out forecast.parquet
+    """
+    from training.exports import check_horizon, forecasts
+    from training.subject import subject
+
+    if horizon is not None:
+        check_horizon(horizon)
+    place = workspace_of(workspace)
+    chosen = subject("forecast", place, recipe, as_of, changes or ())
+    if horizon is not None and horizon > chosen.recipe.forecast.horizon_days:
+        chosen = subject("forecast", place, recipe, as_of, [*(changes or ()), f"forecast.horizon_days={horizon}"])
+    bundle = _bundle(chosen, workspace, out)
+    _write(forecasts(bundle, horizon or chosen.recipe.forecast.horizon_days), out, bundle)
+
+
+@command(STOPPED)
+def orders(
+    out: OutOption,
+    as_of: AsOfOption = None,
+    recipe: RecipeOption = None,
+    changes: SetOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write what to order for each product and location, with the reasons, from nothing later than a day.
+
+    onebasket orders --as-of 2017-12-10 --out orders.csv
+    """
+    from training.exports import orders as proposals
+    from training.subject import subject
+
+    bundle = _bundle(subject("forecast", workspace_of(workspace), recipe, as_of, changes or ()), workspace, out)
+    _write(proposals(bundle), out, bundle)
+
+
+def _bundle(chosen: "Subject", workspace: Path | None, out: Path) -> "Bundle":
+    from training.exports import bundle_for, check_target
+    from training.progress import showing_progress
+
+    check_target(out)
+    with showing_progress() as progress:
+        return bundle_for(chosen, workspace_of(workspace), _say, progress)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _write(table: Any, out: Path, bundle: "Bundle") -> None:
+    from training.exports import write_file
+
+    write_file(table, out)
+    print(f"{table.num_rows:,} rows as of {bundle.as_of} from {bundle.version}: {out}")

@@ -1,0 +1,116 @@
+"""What the demo asks its own server, and how it shows the answers."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from features.errors import ServerError
+from features.workspace import Workspace
+from models.bundle import released_version
+from models.surfaces import Surfaces
+
+SHOWN_PRODUCTS = 5
+SHOWN_DAYS = 7
+SHOWN_ORDERS = 3
+
+
+class Asker:
+    """Asks a server in JSON; whatever is not an answer is a ServerError with what the server said."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        request = urllib.request.Request(  # noqa: S310 - our own http address
+            self._address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        return self._answer(request)
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        return self._answer(urllib.request.Request(f"{self._address}{path}?{urllib.parse.urlencode(query)}"))  # noqa: S310 - our own http address
+
+    def _answer(self, request: urllib.request.Request) -> dict[str, Any]:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own http address
+                content: dict[str, Any] = json.load(answer)
+                return content
+        except urllib.error.HTTPError as fault:
+            said = fault.read().decode("utf-8", "replace")[:500]
+            raise ServerError(f"{request.full_url} answered {fault.code}: {said}") from fault
+        except (OSError, ValueError) as fault:
+            raise ServerError(f"{request.full_url} did not answer: {fault}") from fault
+
+
+def ask_everything(asker: Asker, workspace: Workspace, bought_after: Callable[[str], set[str]]) -> None:
+    """Ask for lists, forecasts and orders, print them, and check that each is an answer."""
+    household, basket = _regular(workspace)
+    bought = bought_after(household)
+    mark = "(+ = bought in the week after)"
+    _ask_list(asker, f"household {household}: for you {mark}", {"customer_id": household}, bought)
+    _ask_list(asker, f"household {household}: buy again {mark}",
+              {"customer_id": household, "surface": "buy-again"}, bought)  # fmt: skip
+    _ask_list(asker, "a stranger in the app with one product in the basket",
+              {"surface": "with-basket", "basket": [basket], "channel": "app"}, set())  # fmt: skip
+    location, product = _bestseller(workspace)
+    _ask_forecast(asker, location, product)
+    _ask_orders(asker, location)
+
+
+def _regular(workspace: Workspace) -> tuple[str, str]:
+    """The household with the most purchases, and the product that it bought most often."""
+    version = released_version(workspace.bundles, "recommend")
+    history = Surfaces.open(workspace.bundles / "recommend" / str(version) / "surfaces").purchases
+    customer = Counter(code for code in history.customer.tolist() if code >= 0).most_common(1)[0][0]
+    product = Counter(history.product[history.customer == customer].tolist()).most_common(1)[0][0]
+    return history.customers[customer], history.products[product]
+
+
+def _bestseller(workspace: Workspace) -> tuple[str, str]:
+    """The series with the largest forecast."""
+    version = released_version(workspace.bundles, "forecast")
+    table = pq.read_table(workspace.bundles / "forecast" / str(version) / "forecast.parquet",
+                          columns=["location_id", "product_id", "mean_units"]).to_pandas()  # fmt: skip
+    largest = table.groupby(["location_id", "product_id"])["mean_units"].sum().idxmax()
+    return str(largest[0]), str(largest[1])
+
+
+def _ask_list(asker: Asker, title: str, question: Mapping[str, Any], bought: set[str]) -> None:
+    answer = asker.post("/v1/recommendations", {**question, "limit": SHOWN_PRODUCTS})
+    items = answer["items"]
+    if len(items) != SHOWN_PRODUCTS or not all(item["reason"] and item["source"] for item in items):
+        raise ServerError(f"{title}: {SHOWN_PRODUCTS} products with source and reason were asked for, got {items}")
+    print(f"\n{title}")
+    for item in items:
+        hit = "+" if item["product_id"] in bought else " "
+        print(f" {hit} {item['rank']}. {item['name']}  [{item['source']}] {item['reason']}")
+
+
+def _ask_forecast(asker: Asker, location: str, product: str) -> None:
+    rows = asker.get("/v1/forecasts", location_id=location, product_id=product, limit=SHOWN_DAYS)["rows"]
+    if len(rows) != SHOWN_DAYS or not all(_in_order(row) for row in rows):
+        raise ServerError(f"forecast of {product} at {location}: {SHOWN_DAYS} days with a range, got {rows}")
+    print(f"\nforecast for shop {location}, {rows[0]['name']}: units a day, with the range of nine days in ten")
+    for row in rows:
+        low, high = row["quantiles"]["0.05"], row["quantiles"]["0.95"]
+        print(f"   {row['target_date']}  {row['mean_units']:.1f}  ({low:.1f} to {high:.1f})")
+
+
+def _in_order(row: Mapping[str, Any]) -> bool:
+    return bool(0 <= row["quantiles"]["0.05"] <= row["quantiles"]["0.95"] and row["mean_units"] >= 0)
+
+
+def _ask_orders(asker: Asker, location: str) -> None:
+    rows = asker.get("/v1/order-proposals", location_id=location, limit=1000)["rows"]
+    if not rows:
+        raise ServerError(f"there is no order proposal for shop {location}")
+    print(f"\norder proposals for shop {location}, the largest (no stock was given, so it counts as 0)")
+    for row in sorted(rows, key=lambda row: -row["proposed_units"])[:SHOWN_ORDERS]:
+        print(f"   {row['name']}: order {row['proposed_units']:g}, here on {row['arrives_on']}; "
+              f"{row['protection_days']} days to cover, {row['expected_units']:.1f} expected; "
+              f"{', '.join(row['reason_codes'])}")  # fmt: skip

@@ -1,0 +1,77 @@
+"""Tables for people: backtests and registered versions, on stdout."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from training.experiments import ModelVersion
+    from training.recipe import Kind
+    from training.scoreboard import Scoreboard
+
+# Shown in this order where a backtest measured them; higher is better for the names in HIGHER_IS_BETTER.
+SHOWN = {
+    "recommend": ("recall@10", "ndcg@10", "hit@10", "map@10", "coverage@10"),
+    "forecast": ("wape", "rmsse", "wrmsse", "bias", "pinball"),
+}
+HIGHER_IS_BETTER = {"recall@10", "ndcg@10", "hit@10", "map@10", "coverage@10"}
+CLOSEST_TO_ZERO = {"bias"}
+
+
+def print_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; columns after the first are aligned to the right where every cell is a number."""
+    from rich.console import Console
+    from rich.table import Table
+
+    cells = [list(row) for row in rows]
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, name in enumerate(head):
+        numeric = bool(cells) and all(_is_number(row[number]) for row in cells)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*row)
+    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+
+
+def _is_number(text: str) -> bool:
+    return not text.strip("+-.,% 0123456789")
+
+
+def print_scores(kind: "Kind", board: "Scoreboard") -> None:
+    """Print a backtest: one row per method, means over the cut-offs, the best of each column marked."""
+    frame = board.frame()
+    means = board.means(SHOWN[kind])
+    best = {name: _best(name, means[name]) for name in means.columns}
+    rows = [
+        [str(method), *(f"{value:.4f}{' *' if best[name] == method else '  '}" if not math.isnan(value) else "-"
+                        for name, value in zip(means.columns, row, strict=True))]
+        for method, row in zip(means.index, means.to_numpy(), strict=True)
+    ]  # fmt: skip
+    days = ", ".join(str(day) for day in sorted(frame["cutoff"].unique()))
+    print_table(f"backtest {kind}, mean over {days} (* best)", ["method", *means.columns], rows)
+
+
+def _best(name: str, column: Any) -> Any:
+    if name in CLOSEST_TO_ZERO:
+        return column.abs().idxmin()
+    return column.idxmax() if name in HIGHER_IS_BETTER else column.idxmin()
+
+
+def print_versions(versions: "Sequence[ModelVersion]", *, as_json: bool) -> None:
+    """Print registered versions, newest last."""
+    if as_json:
+        print(json.dumps([_version_facts(version) for version in versions], indent=1))
+        return
+    rows = [
+        [version.kind, str(version.number), version.version, version.as_of.isoformat(), ", ".join(version.aliases),
+         ", ".join(f"{name} {value:.4g}" for name, value in version.metrics.items())]
+        for version in versions
+    ]  # fmt: skip
+    print_table("models", ["kind", "number", "version", "as of", "aliases", "backtest"], rows)
+
+
+def _version_facts(version: "ModelVersion") -> dict[str, Any]:
+    return {"kind": version.kind, "number": version.number, "version": version.version,
+            "as_of": version.as_of.isoformat(), "aliases": list(version.aliases), "run_id": version.run_id,
+            "metrics": dict(version.metrics)}  # fmt: skip
