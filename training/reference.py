@@ -1,4 +1,4 @@
-"""Writes docs/settings.md from the recipe's own fields (`python -m training.reference`)."""
+"""Writes docs/settings.md and docs/commands.md from the code itself (`python -m training.reference`)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,14 @@ from pydantic_core import PydanticUndefined
 
 from training.recipe import Recipe
 
-PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+DOCS = Path(__file__).parents[1] / "docs"
+COMMANDS_HEAD = """# Every command
+
+Written from the code by `python -m training.reference`. `onebasket COMMAND --help` says the same.
+
+Exit status: 0 done; 1 an answer was not as it should be, or an unforeseen fault; 2 the request or the data is at
+fault, said in one message; 130 stopped by Ctrl-C.
+"""
 HEAD = """# Every setting of a recipe
 
 Written from the code by `python -m training.reference`. How a recipe is made: [recipes](recipes.md).
@@ -80,5 +87,19 @@ def _group(field: FieldInfo) -> tuple[type[BaseModel], str] | None:
     return None
 
 
+def commands_page() -> str:
+    """The help of every command as Markdown."""
+    import typer
+    from typer.testing import CliRunner
+
+    from training.cli import app
+
+    runner = CliRunner(env={"COLUMNS": "100", "TERMINAL_WIDTH": "100"})
+    names = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a Typer app with commands is a group
+    helps = [f"## {name}\n\n```text\n{runner.invoke(app, [name, '--help']).output.strip()}\n```\n" for name in names]
+    return "\n".join([COMMANDS_HEAD, *helps])
+
+
 if __name__ == "__main__":
-    PAGE.write_text(settings_page(), "utf-8")
+    (DOCS / "settings.md").write_text(settings_page(), "utf-8")
+    (DOCS / "commands.md").write_text(commands_page(), "utf-8")
