@@ -46,6 +46,11 @@ class Engine:
         self.run(f'CREATE OR REPLACE TABLE "{name}" AS {self.ibis.compile(expression)}')
         return self.ibis.table(name)
 
+    def view(self, name: str, expression: Any) -> Any:
+        """Name an Ibis expression without computing it, and return it as a table."""
+        self.run(f'CREATE OR REPLACE VIEW "{name}" AS {self.ibis.compile(expression)}')
+        return self.ibis.table(name)
+
     def close(self) -> None:
         self.ibis.disconnect()
 

@@ -17,7 +17,7 @@ from features.quarantine import write_quarantine
 from features.sources import Intake
 from features.unify import demand_history, purchase_history, unified_lines
 from features.workspace import UNFINISHED, Snapshot, Workspace, finish
-from features.writing import write_months, write_table
+from features.writing import write_bulk, write_months, write_table
 
 CALENDAR_AHEAD_DAYS = 400
 SNAPSHOT_FACTS = "snapshot.json"
@@ -93,10 +93,11 @@ class _Ingest:
 
     def _write_described(self, taken: list[Taken]) -> None:
         with self.progress.step("write tables", 5) as step:
-            self._months("plans", self._of(taken, "plans"), ["starts_on", "location_id", "product_id"], "starts_on")
-            step.advance()
-            self._months("stock", self._of(taken, "stock"), ["day", "location_id", "product_id"])
-            step.advance()
+            for table, day in (("plans", "starts_on"), ("stock", "day")):
+                rows = self._of(taken, table)
+                if rows is not None:
+                    self.rows[table] = write_bulk(self.engine, rows, self.folder / table, day)
+                step.advance()
             for table, key in (
                 ("catalog", "product_id"),
                 ("supply_terms", "location_id"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from features.casts import UNREADABLE, cast, local_day
+from features.casts import SQL_TYPES, UNREADABLE, cast, local_day
 from features.channels import Export, read_export
 from features.channels.export import FILE, ROW
 from features.duplicates import without_duplicates
@@ -15,6 +15,7 @@ from features.sources import Intake, Source
 from features.tables import SOURCE_TABLES, Column, Table
 
 REASON, ORIGINAL, REFUSED, CONTENT = "onebasket_reason", "onebasket_original", "onebasket_refused", "onebasket_content"
+BULK = {"plans", "stock"}  # tables by product, place and day: too large to be copied once more than needed
 DATED = {"order_lines": "ordered_at", "stock": "day"}  # the tables whose rows tell of what has happened
 
 
@@ -57,7 +58,8 @@ def take_in(door: Door, name: str) -> Taken:
     export = joined(door.engine, name, source, read_export(door.engine, name, source, door.intake.folder),
                     door.intake.folder)  # fmt: skip
     with told(f"sources.{name}: cannot read {_named(export, source)}"):
-        judged = door.engine.keep(f"judged_{name}", _judged(door, name, export))
+        judged = _judged(door, name, export)
+        judged = (door.engine.view if table.name in BULK else door.engine.keep)(f"judged_{name}", judged)
     fine = judged.filter(judged[REASON].isnull())
     with told(f"sources.{name}: cannot order its rows"):
         kept, duplicates = without_duplicates(door.engine, name, source, table, fine)
@@ -154,8 +156,6 @@ def _typed(name: str, column: Column, source: Source, given: Any, zone: str) -> 
 
 
 def _sql_type(column: Column) -> str:
-    from features.casts import SQL_TYPES
-
     return SQL_TYPES[column.kind]
 
 

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from features.channels.csv import read_csv
 from features.channels.export import Export, Format, Reader
 from features.channels.files import files_of, format_of
 from features.channels.parquet import read_parquet
 from features.engine import Engine
 
 CHANNELS: dict[str, Reader] = {
+    "csv": read_csv,
     "parquet": read_parquet,
 }
 

@@ -1,0 +1,106 @@
+"""CSV exports: every line becomes a row of texts or is listed as broken; none is lost.
+
+The file is first read line by line: its encoding is checked, gz and other encodings become a temporary utf-8
+file, and a quote that is never closed costs its own line only. DuckDB then splits the lines, and its count of
+rows must agree with ours.
+"""
+
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from csv import reader as csv_reader
+from pathlib import Path
+from typing import TextIO
+
+from features.channels.export import FILE, ROW, Broken, Export, Format
+from features.channels.lines import Records, records_of
+from features.engine import Engine, told
+from features.errors import RecipeError, SourceError
+from features.expressions import literal, quoted
+
+MAX_LINE_BYTES = 16 * 1024 * 1024
+
+
+def read_csv(engine: Engine, name: str, files: list[Path], source: Format) -> Export:
+    """Read CSV files into one table of texts, empty fields null; columns that some files lack are null there."""
+    if len(source.delimiter) != 1:
+        raise RecipeError(f'sources.{name}: delimiter {source.delimiter!r} is not one character: write such as ";"')
+    headers = {file: _header(name, file, source) for file in files}
+    columns = list(dict.fromkeys(column for header in headers.values() for column in header))
+    listed = ", ".join(f"{quoted(column)} VARCHAR" for column in [*columns, FILE])
+    engine.run(f"CREATE OR REPLACE TABLE {quoted(f'export_{name}')} ({listed}, {quoted(ROW)} BIGINT)")
+    broken: list[Broken] = []
+    for file in files:
+        with told(f"sources.{name}: cannot read {file}"):
+            broken += _load(engine, name, file, headers[file], source)
+    return Export(engine.ibis.table(f"export_{name}"), tuple(columns), tuple(map(str, files)), tuple(broken))
+
+
+@contextmanager
+def _opened(name: str, file: Path, source: Format) -> Iterator[TextIO]:
+    """Open a file as text, unpacked; SourceError when it is not what the recipe says."""
+    encoding = "utf-8-sig" if source.encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else source.encoding
+    try:
+        with file.open("rb") as probe:
+            packed = probe.read(2) == b"\x1f\x8b"
+        binary = gzip.open(file, "rt", encoding=encoding, newline="") if packed else \
+            file.open(encoding=encoding, newline="")  # fmt: skip
+        with binary as stream:
+            yield stream
+    except LookupError as fault:
+        raise RecipeError(
+            f"sources.{name}: unknown encoding {source.encoding!r}: such as utf-8, gbk or latin-1"
+        ) from fault
+    except (UnicodeDecodeError, UnicodeError) as fault:
+        raise SourceError(
+            f"sources.{name}: {file} is not written in {source.encoding}: set its encoding in the recipe, "
+            f'such as "gbk", "latin-1" or "utf-16" ({fault})'
+        ) from fault
+    except (EOFError, gzip.BadGzipFile) as fault:
+        raise SourceError(
+            f"sources.{name}: {file} is truncated or not gzip: copy or export it again ({fault})"
+        ) from fault
+
+
+def _header(name: str, file: Path, source: Format) -> list[str]:
+    with _opened(name, file, source) as stream:
+        header = next(csv_reader(stream, delimiter=source.delimiter), [])
+    names = [column.strip() or f"column{number}" for number, column in enumerate(header)]
+    twice = sorted({column for column in names if [other.lower() for other in names].count(column.lower()) > 1})
+    if not header:
+        raise SourceError(f"sources.{name}: {file} has no header line: its first line must name the columns")
+    if twice:
+        raise SourceError(f"sources.{name}: {file} names columns twice ({', '.join(twice)}): rename them in the export")
+    return names
+
+
+def _load(engine: Engine, name: str, file: Path, header: list[str], source: Format) -> list[Broken]:
+    """Append the rows of a file to the export's table; returns its broken lines."""
+    clean = engine.scratch / "clean.csv"
+    with _opened(name, file, source) as lines, clean.open("w", encoding="utf-8", newline="") as target:
+        records = records_of(lines, source.delimiter, len(header), target)
+    described = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in header)
+    reader = (
+        f"read_csv({literal(str(clean))}, columns = {{{described}}}, auto_detect = false, header = true, "
+        f"delim = {literal(source.delimiter)}, quote = '\"', escape = '\"', new_line = '\\n', "
+        f"max_line_size = {MAX_LINE_BYTES}, parallel = false)"
+    )
+    place = f"row_number() OVER () - 1 AS {quoted(ROW)}"
+    table = quoted(f"export_{name}")
+    before = _count(engine, table)
+    engine.run(f"INSERT INTO {table} BY NAME SELECT *, {literal(str(file))} AS {quoted(FILE)}, {place} FROM {reader}")
+    clean.unlink()
+    _check_whole(name, file, _count(engine, table) - before, records)
+    return [Broken(str(file), line.number, line.text, line.reason) for line in records.broken]
+
+
+def _count(engine: Engine, table: str) -> int:
+    return int(engine.rows(f"SELECT count(*) FROM {table}")[0][0])
+
+
+def _check_whole(name: str, file: Path, rows: int, records: Records) -> None:
+    if rows != records.good:
+        raise SourceError(
+            f"sources.{name}: {file} holds {records.good} rows, of which {rows} could be split: check its delimiter and "
+            "quotes, or export it again"
+        )
