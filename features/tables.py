@@ -7,6 +7,7 @@ dates; money is decimal in the retailer's one currency; quantities carry their u
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 Kind = Literal["text", "int", "decimal", "float", "bool", "day", "instant", "texts"]
@@ -39,7 +40,7 @@ class Column:
     kind: Kind
     meaning: str
     required: bool = False
-    default: str | None = None  # an SQL expression for sources that do not map the column; None = null
+    default: str | None = None  # an SQL expression that stands for an unmapped column or a null; None = null
     checks: tuple[Check, ...] = ()
 
 
@@ -117,7 +118,7 @@ CUSTOMERS = Table(
 PURCHASE_HISTORY = Table(
     "purchase_history",
     "The one history: units of a product in an order, over all channels. Returns are rows of their own.",
-    key=("order_id", "product_id"),
+    key=("order_id", "product_id", "customer_id", "channel", "location_id", "day", "unit"),
     columns=(
         _text("order_id", "unified order number, unique over all sources", required=True),
         PRODUCT,
@@ -331,3 +332,14 @@ TABLES: tuple[Table, ...] = (
 SOURCE_TABLES: dict[str, Table] = {
     table.name: table for table in (ORDER_LINES, CATALOG, LOCATIONS, STOCK, CALENDAR, PLANS, SUPPLY_TERMS)
 }
+
+
+def main(page: Path = Path(__file__).parent.parent / "docs" / "tables.md") -> None:
+    """Write docs/tables.md."""
+    from features.table_docs import tables_page
+
+    page.write_text(tables_page(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
