@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Self
+from weakref import ref
 
 import numpy as np
+import numpy.typing as npt
 
 from features.demand import Panel
 from features.errors import BundleError, HistoryError
@@ -19,6 +21,9 @@ from models.observed import open_days
 from models.settings import ForecastSettings
 
 CONTENT = "forecaster.json"
+CALIBRATION_ROWS = 200_000  # per past origin
+
+Rows = npt.NDArray[np.intp]
 
 
 class CalibratedForecaster(Forecaster):
@@ -30,6 +35,8 @@ class CalibratedForecaster(Forecaster):
     def __init__(self, settings: ForecastSettings | None = None) -> None:
         self.settings = settings or ForecastSettings()
         self._distribution: Distribution | None = None
+        # The last means: sums over several periods are asked of the same panel right after its forecast.
+        self._latest: tuple[ref[Panel], Float] | None = None
 
     @abstractmethod
     def means(self, panel: Panel, horizon_days: int) -> Float:
@@ -45,24 +52,28 @@ class CalibratedForecaster(Forecaster):
     def relearn(self, learnt: dict[str, Any], folder: Path) -> None:
         """Take back what `learnt` gave, and files that `save` wrote into `folder`."""
 
-    def past_means(self, panel: Panel, origin: date, horizon_days: int) -> Float:
-        """Means as they would have been forecast at a past origin, for the series of panel.until(origin)."""
-        return self.means(panel.until(origin), horizon_days)
+    def past_means(self, panel: Panel, origin: date, horizon_days: int, rows: Rows) -> Float:
+        """Means as they would have been forecast at a past origin, for the series at positions `rows`."""
+        return self.means(panel.only(rows).until(origin), horizon_days)
 
     def fit(self, panel: Panel) -> Self:
         origins = past_origins(panel, self.settings.horizon_days, self.calibration_origins, self.calibration_step_days)
+        self._latest = None
         self.learn(panel)
         self._distribution = Distribution.fit(self._past(panel, origin, days) for origin, days in origins)
         return self
 
     def _past(self, panel: Panel, origin: date, days: int) -> Past:
-        past = panel.until(origin)
-        return Past(self.past_means(panel, origin, days), actual_after(panel, origin, days), own_spread(past))
+        launched = np.flatnonzero(~np.isnan(panel.units[:, panel.days - 1 - (panel.as_of - origin).days]))
+        rows = launched[:: max(1, -(-len(launched) * days // CALIBRATION_ROWS))]
+        chosen = panel.only(rows)
+        mean = self.past_means(panel, origin, days, rows)
+        return Past(mean, actual_after(chosen, origin, days), own_spread(chosen.until(origin)))
 
     def forecast(self, panel: Panel, horizon_days: int) -> Forecast:
-        mean = self._open_means(panel, horizon_days)
+        mean = self._open_means(panel, horizon_days).copy()
         quantiles = self._fitted.of_days(mean, own_spread(panel), FORECAST_LEVELS)
-        quantiles[~self._open(panel, horizon_days)[None, :].repeat(len(panel), axis=0)] = 0
+        quantiles[:, ~self._open(panel, horizon_days)] = 0
         return Forecast(panel.as_of, list(panel.product_ids), list(panel.location_ids), mean, quantiles)
 
     def sums(self, panel: Panel, days: int, levels: Sequence[float]) -> Float:
@@ -95,9 +106,11 @@ class CalibratedForecaster(Forecaster):
         return self._distribution
 
     def _open_means(self, panel: Panel, horizon_days: int) -> Float:
-        mean = self.means(panel, horizon_days)
-        mean[:, ~self._open(panel, horizon_days)] = 0
-        return mean
+        if self._latest is None or self._latest[0]() is not panel or self._latest[1].shape[1] < horizon_days:
+            mean = self.means(panel, horizon_days)
+            mean[:, ~self._open(panel, horizon_days)] = 0
+            self._latest = (ref(panel), mean)
+        return self._latest[1][:, :horizon_days]
 
     @staticmethod
     def _open(panel: Panel, horizon_days: int) -> "np.ndarray[Any, np.dtype[np.bool_]]":

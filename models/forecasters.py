@@ -1,12 +1,14 @@
 """The roster of forecasters."""
 
 from features.errors import RecipeError, did_you_mean
+from models.boosted import Boosted
 from models.contracts import Forecaster
 from models.moving_average import MovingAverage
 from models.seasonal_naive import SeasonalNaive
 from models.settings import ForecastSettings
+from models.tsb import Tsb
 
-FORECASTERS: dict[str, type[Forecaster]] = {kind.name: kind for kind in (MovingAverage, SeasonalNaive)}
+FORECASTERS: dict[str, type[Forecaster]] = {kind.name: kind for kind in (MovingAverage, SeasonalNaive, Tsb, Boosted)}
 
 
 def make_forecaster(name: str, settings: ForecastSettings) -> Forecaster:

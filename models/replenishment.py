@@ -91,7 +91,7 @@ def protection_demand(
 ) -> ProtectionDemand:
     """Mean and service-level quantile of the demand over each series' protection period.
 
-    Series of the same protection period are answered together.
+    Each distinct protection period asks the forecaster once, for all its service levels.
     """
     days = terms.protection_days
     longest = int(days.max(initial=1))
@@ -101,7 +101,7 @@ def protection_demand(
     for period in np.unique(days):
         rows = np.flatnonzero(days == period)
         levels, which = np.unique(terms.service_level[rows], return_inverse=True)
-        quantile[rows] = forecaster.sums(panel.only(rows), int(period), levels.tolist())[np.arange(len(rows)), which]
+        quantile[rows] = forecaster.sums(panel, int(period), levels.tolist())[rows, which]
     return ProtectionDemand(
         expected_units=_expected(forecast, days.astype(np.float64)),
         quantile_units=quantile,
