@@ -44,14 +44,7 @@ class Ours:
 )
 @bentoml.asgi_app(app)
 class OneBasket:
-    """Starts what answers with the worker, and ends it with the worker."""
-
-    def __init__(self) -> None:
-        server.start()
-
-    @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # bentoml has no types
-    def stop(self) -> None:
-        server.stop()
+    """Nothing of its own: the mounted app's lifespan starts and stops what answers."""
 
 
 OneBasket.add_asgi_middleware(Ours, ours=app)  # type: ignore[attr-defined]  # the decorator made a Service of it
