@@ -4,22 +4,23 @@ import hashlib
 import io
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
 
-from features.demand import load_panel
-from features.errors import HistoryError
+from features.demand import PanelSettings, load_panel
+from features.errors import HistoryError, RecipeError, did_you_mean
 from features.history import load_purchases
 from features.progress import Progress, silent
+from models.forecasters import FORECASTERS
+from models.recommenders import RECOMMENDERS
 from training.bundles import panel_settings
 from training.code_version import code_identity
 from training.experiments import Run, Store
-from training.forecast_backtest import backtest_forecast
 from training.plots import draw_backtest
-from training.recommend_backtest import backtest_recommend
+from training.recipe import Kind
 from training.scoreboard import Score, Scoreboard
 from training.subject import Subject, read_day
 from training.train import method_of
@@ -61,8 +62,9 @@ def judge(
 ) -> Scoreboard:
     """Run the backtest and log it; one that was run before on the same data, code and settings is read instead.
 
-    Empty `names` means every method of the roster.
+    Empty `names` means every method of the roster. Raises RecipeError for a name that it does not hold.
     """
+    names = checked_names(subject.kind, names)
     end = subject.on(min(subject.as_of, max(cutoffs) + timedelta(days=target_days(subject) - 1)))
     key = _key(end, cutoffs, names)
     kept = store.earlier(subject.kind, key, FIGURES)
@@ -74,6 +76,15 @@ def judge(
     return board
 
 
+def checked_names(kind: Kind, names: Sequence[str]) -> list[str]:
+    """The names, or the whole roster where there are none; RecipeError for a name that it does not hold."""
+    roster: Collection[str] = RECOMMENDERS if kind == "recommend" else FORECASTERS
+    for name in names:
+        if name not in roster:
+            raise RecipeError(f"there is no {kind} method {name!r}{did_you_mean(name, roster)}: {', '.join(roster)}")
+    return list(dict.fromkeys(names)) or list(roster)
+
+
 def _key(subject: Subject, cutoffs: Sequence[date], names: Sequence[str]) -> str:
     days = [day.isoformat() for day in cutoffs]
     content = [subject.settings, subject.fingerprint, code_identity(judging=True), days, list(names)]
@@ -82,12 +93,23 @@ def _key(subject: Subject, cutoffs: Sequence[date], names: Sequence[str]) -> str
 
 def _run(subject: Subject, cutoffs: Sequence[date], names: Sequence[str], progress: Progress) -> Scoreboard:
     if subject.kind == "recommend":
+        from training.recommend_backtest import backtest_recommend
+
         return backtest_recommend(
             lambda day: load_purchases(subject.snapshot, day), cutoffs, subject.recipe.recommend, names, progress
         )
-    settings = panel_settings(subject)
+    from training.forecast_backtest import backtest_forecast
+
+    settings, days = panel_settings(subject), target_days(subject)
+    # What followed is read for every series with a sale, also for those that a forecast would leave out.
+    later = PanelSettings(history_days=days, min_sale_days=1, active_days=days, ahead_days=0)
     return backtest_forecast(
-        lambda day: load_panel(subject.snapshot, day, settings), cutoffs, subject.recipe.forecast, names, progress
+        lambda day: load_panel(subject.snapshot, day, settings),
+        cutoffs,
+        subject.recipe.forecast,
+        names,
+        progress,
+        load_later=lambda day: load_panel(subject.snapshot, day, later),
     )
 
 

@@ -15,6 +15,7 @@ from features.workspace import Workspace, finish
 from models.bundle import Bundle, open_bundle, released_version, restate, seal
 from models.forecast_table import forecast_table
 from models.forecasters import make_forecaster
+from models.recommenders import make_recommender
 from models.replenishment import propose
 from models.surfaces import Surfaces
 from training.recipe import Kind
@@ -70,10 +71,12 @@ def with_metrics(bundle: Bundle, metrics: Mapping[str, float]) -> Bundle:
 
 
 def _fit_recommend(folder: Path, subject: Subject, progress: Progress) -> None:
+    settings = subject.recipe.recommend
+    make_recommender(settings.recommender, settings)  # an unknown name is told before the work, not after
     with progress.step("reading the purchase history"):
         purchases = load_purchases(subject.snapshot, subject.as_of)
-    with progress.step(f"fitting {subject.recipe.recommend.recommender}"):
-        surfaces = Surfaces.fit(purchases, subject.recipe.recommend)
+    with progress.step(f"fitting {settings.recommender}"):
+        surfaces = Surfaces.fit(purchases, settings)
     with progress.step("writing the bundle"):
         surfaces.save(folder / "surfaces")
 
@@ -91,10 +94,11 @@ def panel_settings(subject: Subject) -> PanelSettings:
 
 def _fit_forecast(folder: Path, subject: Subject, progress: Progress) -> None:
     settings = subject.recipe.forecast
+    forecaster = make_forecaster(settings.forecaster, settings)
     with progress.step("reading demand"):
         panel = load_panel(subject.snapshot, subject.as_of, panel_settings(subject))
     with progress.step(f"fitting {settings.forecaster}"):
-        forecaster = make_forecaster(settings.forecaster, settings).fit(panel)
+        forecaster.fit(panel)
     with progress.step(f"forecasting {len(panel):,} series"):
         forecast = forecaster.forecast(panel, settings.horizon_days)
         pq.write_table(forecast_table(forecast, subject.version), folder / "forecast.parquet")

@@ -72,7 +72,7 @@ def backtest(
 
     onebasket backtest recommend --cutoffs 2017-10-09,2017-10-30
 
-    onebasket backtest forecast --cutoffs 2 --methods boosted,moving-average --out scores.csv
+    onebasket backtest forecast --cutoffs 2 --methods boosted,moving_average --out scores.csv
     """
     from training.backtest import cutoffs_of, judge
     from training.experiments import Store

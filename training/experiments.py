@@ -231,8 +231,6 @@ def _quiet_mlflow() -> ModuleType:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    # Why a question is a plain frame: its columns are all optional, which type hints cannot say.
-    warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method", category=UserWarning)
     import mlflow
     import mlflow.artifacts
     import mlflow.pyfunc
@@ -246,11 +244,15 @@ def offer_to_mlflow(kind: Kind) -> None:
     mlflow = _quiet_mlflow()
     from training.asking import Asked
 
-    class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]  # MLflow has no types
-        def load_context(self, context: Any) -> None:
-            self._asked = Asked(Path(context.artifacts["bundle"]), kind)
+    # MLflow asks for type hints on predict, which cannot say what our questions are: frames whose every column
+    # is optional. It warns of hints that it cannot use, and of none.
+    with warnings.catch_warnings(record=True):
 
-        def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:
-            return self._asked.answer(model_input)
+        class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]  # MLflow has no types
+            def load_context(self, context: Any) -> None:
+                self._asked = Asked(Path(context.artifacts["bundle"]), kind)
+
+            def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # see above
+                return self._asked.answer(model_input)
 
     mlflow.models.set_model(BundleModel())

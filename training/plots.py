@@ -21,7 +21,7 @@ SHOWN_METRICS = {
 SHOWN_FEATURES = 25
 SHOWN_SERIES = 6
 HORIZON_SEGMENT = "horizon "
-COVERAGE_METRIC = "coverage@"
+COVERAGE_METRIC = "coverage_q"
 
 
 def draw_backtest(kind: Kind, board: Scoreboard, folder: Path) -> None:
@@ -67,8 +67,7 @@ def _coverage(rows: pd.DataFrame) -> "Figure":
     figure, axes = _canvas("share of days within each quantile; on the diagonal is right")
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=1)
     for method, part in rows.groupby("method", sort=False):
-        level = part["metric"].str.removeprefix(COVERAGE_METRIC).astype(float)
-        level = level.where(level <= 1, level / 100)
+        level = part["metric"].str.removeprefix(COVERAGE_METRIC).astype(float) / 100
         means = part["value"].groupby(level).mean()
         axes.plot(means.index, means.to_numpy(), marker="o", label=str(method))
     axes.set_xlabel("quantile level")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from training.recipe import Kind
     from training.scoreboard import Scoreboard
 
+UNWATCHED_WIDTH = 160
 # Shown in this order where a backtest measured them; higher is better for the names in HIGHER_IS_BETTER.
 SHOWN = {
     "recommend": ("recall@10", "ndcg@10", "hit@10", "map@10", "coverage@10"),
@@ -31,7 +33,8 @@ def print_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) 
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         table.add_row(*row)
-    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+    # A file or a pipe has no width of its own; wide enough that nothing wraps.
+    Console(width=None if sys.stdout.isatty() else UNWATCHED_WIDTH, highlight=False, markup=False).print(table)
 
 
 def _is_number(text: str) -> bool:
