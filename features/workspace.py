@@ -111,6 +111,7 @@ class Workspace:
             self._sweep()
             yield
         finally:
+            self._sweep()
             self._holder_file.unlink(missing_ok=True)
             lock.release()
 
@@ -147,6 +148,9 @@ class Workspace:
         others = sorted(path for path in final.parent.iterdir() if path.is_dir() and path != final)
         for old in others[: max(0, len(others) - KEPT_SNAPSHOTS + 1)]:
             shutil.rmtree(old, ignore_errors=True)
+        for refused in self.quarantine.glob("*"):
+            if not (final.parent / refused.name).is_dir():
+                shutil.rmtree(refused, ignore_errors=True)
         return Snapshot(final)
 
     def snapshot(self) -> Snapshot:

@@ -1,6 +1,5 @@
 """A small retailer whose every export the tests write themselves."""
 
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -39,7 +38,8 @@ class Shop:
         return path
 
     def add(self, *lines: str) -> None:
-        self.write("lines.csv", LINES + "".join(line + "\n" for line in lines))
+        with (self.folder / "lines.csv").open("a", encoding="utf-8") as stream:
+            stream.writelines(line + "\n" for line in lines)
 
     @property
     def recipe(self) -> Path:
@@ -62,6 +62,3 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
-
-
-Ingest = Callable[[], Snapshot]
