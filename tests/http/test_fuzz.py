@@ -15,6 +15,7 @@ ANY = st.recursive(
     max_leaves=8,
 )
 FIELDS = ["customer_id", "account", "surface", "product_id", "channel", "location_id", "basket", "filters", "limit"]
+PARAMETERS = ["location_id", "product_id", "category", "from", "to", "quantiles", "limit", "cursor", "format"]
 PLAUSIBLE = st.fixed_dictionaries({}, optional={
     "customer_id": TEXT,
     "surface": st.sampled_from(["for-you", "buy-again", "with-basket", "similar", "trending"]),
@@ -62,8 +63,7 @@ def test_a_plausible_request_is_answered_with_at_most_limit_products_none_exclud
 
 
 @FEW
-@given(st.dictionaries(st.sampled_from(["location_id", "product_id", "from", "to", "quantiles", "limit", "cursor", "x"]),
-                       st.text(max_size=12)))  # fmt: skip
+@given(st.dictionaries(st.sampled_from([*PARAMETERS, "x"]), st.text(max_size=12)))
 def test_no_query_makes_the_planners_door_fail(client, query):
     text = "&".join(f"{name}={quote(value, errors='replace')}" for name, value in query.items())
     answer = client.get(f"/v1/forecasts?{text}")
