@@ -40,9 +40,9 @@ class Customers:
     home_location: Int
     home_channel: Int
 
-    def mean_gap(self) -> Float:
+    def mean_gap(self, customer: Int | slice = EVERY) -> Float:
         """Mean days between two days with an order; NaN below two such days."""
-        return _mean_gap(self.first_day, self.last_day, self.days)
+        return _mean_gap(self.first_day[customer], self.last_day[customer], self.days[customer])
 
 
 @dataclass(frozen=True)

@@ -144,53 +144,40 @@ class Purchases:
 
     def until(self, as_of: date) -> "Purchases":
         """The same history as of an earlier day: later rows, and ids that occur only in them, are gone."""
-        return _coded(self._decoded(self.day <= day_number(as_of)), as_of, self.catalog_table)
-
-    @cached_property
-    def catalog_table(self) -> pa.Table:
-        """The catalog rows of the products, as a table again."""
-        names = self.catalog.category_names
-        finest = self.catalog.finest
-        paths = [names[-1][code].split(PATH_SEPARATOR) if code >= 0 else [] for code in finest] if names \
-            else [[] for _ in finest]  # fmt: skip
-        brand = [self.catalog.brands[code] if code >= 0 else None for code in self.catalog.brand]
-        return pa.table({
-            "product_id": pa.array(self.products.values, pa.string()),
-            "name": pa.array(self.catalog.names, pa.string()),
-            "category": pa.array(paths, pa.list_(pa.string())),
-            "brand": pa.array(brand, pa.string()),
-        })  # fmt: skip
-
-    def _decoded(self, keep: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
-        def ids(codes: Int, values: Ids) -> pa.Array:
-            indices = pa.array(codes[keep], mask=codes[keep] < 0)
-            return pa.DictionaryArray.from_arrays(indices, pa.array(values.values, pa.string())).dictionary_decode()
-
-        return {
-            "customer_id": ids(self.customer, self.customers),
-            "product_id": ids(self.product, self.products),
-            "location_id": ids(self.location, self.locations),
-            "channel": ids(self.channel, self.channels),
-            "order": pa.array(self.order[keep]),
-            "day": pa.array(self.day[keep]),
-            "units": pa.array(self.units[keep]),
-            "amount": pa.array(self.amount[keep]),
-        }
+        keep = self.day <= day_number(as_of)
+        coded: dict[str, Any] = {}
+        for name in ("customer", "product", "location", "channel"):
+            _, coded[f"{name}s"], coded[name] = _narrowed(getattr(self, f"{name}s"), getattr(self, name)[keep])
+        _, order = np.unique(self.order[keep], return_inverse=True)
+        return Purchases(
+            as_of=as_of, **coded, order=order.astype(np.int32), day=self.day[keep], units=self.units[keep],
+            amount=self.amount[keep], catalog=_narrowed_catalog(self.catalog, np.unique(self.product[keep])),
+        )  # fmt: skip
 
 
-def load_purchases(snapshot: Snapshot, as_of: date) -> Purchases:
-    """Load every purchase of a snapshot up to the end of `as_of`, reading no row later than that.
+def _narrowed(ids: Ids, codes: Int) -> tuple[Int, Ids, Int]:
+    """Which codes occur, the ids of only those, and the codes into them."""
+    used = np.unique(codes[codes >= 0])
+    new_code = np.full(len(ids) + 1, UNKNOWN, np.int32)  # its last entry serves the code -1
+    new_code[used] = np.arange(len(used), dtype=np.int32)
+    return used, Ids(ids[code] for code in used.tolist()), new_code[codes]
 
-    Raises HistoryError when nothing was bought by then.
-    """
-    by_then = pads.field("day") <= pa.scalar(as_of, pa.date32())
-    history = snapshot.read("purchase_history", by_then, PURCHASE_COLUMNS)
-    if not len(history):
-        raise HistoryError(f"nothing was bought up to {as_of}: the history begins on {snapshot.first_day}")
-    catalog = None
-    if snapshot.holds("catalog"):
-        catalog = snapshot.read("catalog", pads.field("product_id").isin(pc.unique(history["product_id"])))
-    return purchases_from(history, as_of, catalog)
+
+def _narrowed_catalog(catalog: Catalog, products: Int) -> Catalog:
+    """The catalog of some of its products, as `catalog_for` would make it of only their rows."""
+    levels = [_narrowed(ids, catalog.category[products, level]) for level, ids in enumerate(catalog.category_names)]
+    _, brands, brand = _narrowed(catalog.brands, catalog.brand[products])
+    depth = 0
+    for _, ids, codes in levels:
+        _, deepest_ids, deepest = levels[-1]
+        pairs = {(code, last) for code, last in zip(codes.tolist(), deepest.tolist(), strict=True) if code >= 0}
+        depth += bool(pairs)
+        if all(ids[code] == deepest_ids[last] for code, last in pairs):
+            break
+    category = np.stack([codes for _, _, codes in levels[:depth]], axis=1) if depth \
+        else np.zeros((len(products), 0), np.int32)  # fmt: skip
+    names = [catalog.names[code] for code in products.tolist()]
+    return Catalog(names, category, tuple(ids for _, ids, _ in levels[:depth]), brand, brands)
 
 
 def purchases_from(history: pa.Table, as_of: date, catalog: pa.Table | None = None) -> Purchases:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -89,10 +89,22 @@ class Scored:
         return Scored(self.query[keep], self.product[keep], self.score[keep])
 
 
-def ranked(query: Int, product: Int, score: Float) -> Scored:
-    """Sort into the order that `Scored` promises."""
-    order = np.lexsort((product, -score, query))
-    return Scored(query[order].astype(np.int32), product[order].astype(np.int32), score[order].astype(np.float32))
+def ranked(query: Int, product: Int, score: npt.NDArray[np.floating[Any]]) -> Scored:
+    """Sort into the order that `Scored` promises.
+
+    Query and falling score make one 64-bit key, which sorts several times as fast as three columns; only
+    entries with equal keys are then put in the order of their products.
+    """
+    score = score.astype(np.float32) + np.float32(0)  # no negative zero
+    bits = score.view(np.uint32)
+    rising = np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000))
+    key = (query.astype(np.uint64) << np.uint64(32)) | (~rising).astype(np.uint64)
+    order = np.argsort(key)
+    same = key[order[1:]] == key[order[:-1]]
+    tied = np.append(same, False) | np.append(False, same) if len(key) else np.zeros(0, bool)
+    among = order[tied]
+    order[tied] = among[np.lexsort((product[among], key[among]))]
+    return Scored(query[order].astype(np.int32), product[order].astype(np.int32), score[order])
 
 
 class Recommender(ABC):
@@ -102,6 +114,8 @@ class Recommender(ABC):
     """
 
     name: ClassVar[str]  # the roster's name
+
+    purchases: Purchases
 
     def __init__(self, settings: RecommendSettings) -> None:
         self.settings = settings

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from features.arrays import open_json, open_record, save_json, save_record
-from features.customers import Long
+from features.customers import Long, owned_of
 from features.history import UNKNOWN, Int, Purchases, day_number
 from models.contracts import Bools, Queries, Recommender, Scored
 from models.ranking import Numbers, admitted, best, joined, most_excluded
@@ -73,7 +73,8 @@ def count_buyers(purchases: Purchases, rows: Long, place: Int, places: int) -> C
         sums = np.add.reduceat(flags.astype(np.int64), head) if len(head) else np.empty(0)
         return np.asarray(sums, np.int32)
 
-    visits = np.unique(np.stack([place[here].astype(np.int64), buyer[here]]), axis=1)[0]
+    buyers = len(purchases.customers) + int(purchases.order.max(initial=-1)) + 1
+    visits = np.unique(place[here].astype(np.int64) * buyers + buyer[here]) // buyers
     return Counts(
         start=np.searchsorted(sorted_place[head], np.arange(places + 1)).astype(np.int64),
         product=sorted_product[head],
@@ -97,7 +98,7 @@ class Popular(Recommender):
         location, channel = purchases.location[rows], purchases.channel[rows]
         channels = len(purchases.channels)
         both = np.where((location >= 0) & (channel >= 0), location * channels + channel, UNKNOWN).astype(np.int32)
-        self.ever = count_buyers(purchases, np.arange(len(purchases)), np.zeros(len(purchases), np.int32), 1)
+        self.ever = _count_ever(purchases, self.settings.half_life_days)
         self.everywhere = count_buyers(purchases, rows, nowhere, 1)
         self.at_location = count_buyers(purchases, rows, location, len(purchases.locations))
         self.in_channel = count_buyers(purchases, rows, channel, channels)
@@ -181,6 +182,20 @@ def _window(purchases: Purchases, days: int) -> int:
         if np.count_nonzero(age < days * times) >= min(ENOUGH_BUYERS, max(len(age), 1)):
             return days * times
     return int(age.max(initial=0)) + 1
+
+
+def _count_ever(purchases: Purchases, half_life_days: float) -> Counts:
+    """Buyers of each product in the whole history, from statistics that are there already."""
+    products, owned = len(purchases.products), owned_of(purchases, half_life_days)
+    nameless = purchases.customer < 0
+    baskets = len(np.unique(purchases.order[nameless]))
+    return Counts(
+        start=np.array([0, products], np.int64),
+        product=np.arange(products, dtype=np.int32),
+        customers=np.bincount(owned.product, minlength=products).astype(np.int32),
+        anonymous=np.bincount(purchases.product[nameless], minlength=products).astype(np.int32),
+        place_buyers=np.array([len(purchases.customers) + baskets], np.int32),
+    )
 
 
 def _shrunk(counts: Counts, place: int, wider: Numbers, prior: float) -> Numbers:

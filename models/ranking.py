@@ -48,7 +48,7 @@ def most_excluded(queries: Queries) -> int:
     return max((len(codes) for codes in queries.excluded), default=0)
 
 
-def joined(lists: Sequence[tuple[Int, Int, Numbers]]) -> Scored:
+def joined(lists: Sequence[tuple[Int, Int, Numbers | Float]]) -> Scored:
     """The (query, product, score) columns of several lists as one ranking."""
     query, product, score = zip(*lists, strict=True) if lists else ((), (), ())
     empty = np.empty(0, np.int32)

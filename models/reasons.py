@@ -72,3 +72,12 @@ def growing(recent: int, earlier: int, days: int, place: str) -> str:
     """
     who = f"{recent} buyer{'s' if recent != 1 else ''}{f' {place}' if place else ''}"
     return f"{who} in the last {days} days, {earlier} in the {days} days before"
+
+
+def in_same_category(category: str, orders: int) -> str:
+    """Say that a product is of the same category.
+
+    >>> in_same_category("Apples", 120)
+    'also in Apples, bought in 120 baskets so far'
+    """
+    return f"also in {category}, bought in {orders} basket{'s' if orders != 1 else ''} so far"

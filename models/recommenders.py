@@ -1,14 +1,22 @@
 """The roster of recommenders: adding one is a file and a line here."""
 
 from features.errors import RecipeError, did_you_mean
+from models.als import Als
 from models.contracts import Recommender
+from models.items import Items
+from models.neighbours import Neighbours
 from models.personal import Personal
 from models.popular import Popular
+from models.ranker import Ranker
 from models.settings import RecommendSettings
 
 RECOMMENDERS: dict[str, type[Recommender]] = {
     "popular": Popular,
     "personal": Personal,
+    "neighbours": Neighbours,
+    "als": Als,
+    "items": Items,
+    "ranker": Ranker,
 }
 
 

@@ -24,8 +24,11 @@ from features.customers import customers_of
 from features.errors import HistoryError
 from features.history import UNKNOWN, Int, Purchases
 from features.progress import Progress, silent
+from models.buy_again import BuyAgain
 from models.contracts import Bools, Queries, Query, Recommendation, Recommender, Scored
+from models.items import Items, only_anchor, only_basket
 from models.popular import Popular
+from models.ranker import Ranker
 from models.ranking import one_after_another
 from models.recommenders import RECOMMENDERS, make_recommender
 from models.settings import RecommendSettings
@@ -34,6 +37,9 @@ from models.trending import Trending
 Surface = Literal["for-you", "buy-again", "with-basket", "similar", "trending"]
 SURFACES: tuple[Surface, ...] = get_args(Surface)
 CHUNK_CUSTOMERS = 1000
+PARTS: dict[str, type[Recommender]] = {
+    "popular": Popular, "trending": Trending, "items": Items, "buy-again": BuyAgain,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,22 +80,26 @@ class Surfaces:
         made.purchases, made.settings, made.notes = purchases, settings, []
         made.opted_out = frozenset(opted_out)
         made.models = {}
-        with progress.step("recommenders", 3) as step:
+        with progress.step("recommenders", len(PARTS) + 1) as step:
             made.models["main"] = made._fit_main()
             step.advance()
-            made.models["popular"] = Popular(settings).fit(purchases)
-            step.advance()
-            made.models["trending"] = Trending(settings).fit(purchases)
-            step.advance()
+            shared = made._shared()
+            for name, kind in PARTS.items():
+                made.models[name] = shared[name] if name in shared else kind(settings).fit(purchases)
+                step.advance()
         return made
 
     def _fit_main(self) -> Recommender:
         """The recommender of the settings, or `personal` with a note when the history is too short for it."""
         try:
-            return make_recommender(self.settings.recommender, self.settings).fit(self.purchases)
+            main = make_recommender(self.settings.recommender, self.settings).fit(self.purchases)
         except HistoryError as fault:
             self.notes.append(f"for-you is answered by personal instead of {self.settings.recommender}: {fault}")
             return make_recommender("personal", self.settings).fit(self.purchases)
+        if isinstance(main, Ranker) and len(main.windows) < self.settings.label_windows:
+            self.notes.append(f"the ranker learnt from {len(main.windows)} of {self.settings.label_windows} windows: "
+                              "the history before the others is too short or too thin")  # fmt: skip
+        return main
 
     def answer(
         self, surface: Surface, queries: Sequence[Query], limit: int, allowed: Bools | None = None
@@ -145,15 +155,29 @@ class Surfaces:
 
     def _stages(self, surface: Surface, queries: Queries) -> list[tuple[Recommender, Queries]]:
         main, popular = (self.models["main"], queries), (self.models["popular"], queries)
+        items = self.models["items"]
+        with_basket = (items, only_basket(queries))
         if surface == "trending":
             return [(self.models["trending"], queries), popular]
-        return [main, popular]
+        if surface == "buy-again":
+            return [(self.models["buy-again"], queries), main, popular]
+        if surface == "with-basket":
+            return [with_basket, main, popular]
+        if surface == "similar":
+            return [(items, only_anchor(queries)), with_basket, popular]
+        return [main, with_basket, popular]
+
+    def _shared(self) -> dict[str, Recommender]:
+        """Parts that the released recommender holds as its own sources."""
+        main = self.models["main"]
+        return main.sources_.fitted if isinstance(main, Ranker) else {}
 
     def save(self, folder: Path) -> None:
         """Write everything as plain files into `folder`."""
         save_purchases(self.purchases, folder / "history", self.settings.half_life_days)
-        for name, model in self.models.items():
-            model.save(folder / name)
+        for name in ("main", *PARTS):
+            if name not in self._shared():
+                self.models[name].save(folder / name)
         content = {"settings": self.settings.model_dump(mode="json"), "main": self.models["main"].name,
                    "notes": self.notes, "opted_out": sorted(self.opted_out)}  # fmt: skip
         save_json(folder, "surfaces", content)
@@ -166,12 +190,11 @@ class Surfaces:
         opened.purchases = open_purchases(folder / "history")
         opened.settings = RecommendSettings.model_validate(content["settings"])
         opened.notes, opened.opted_out = content["notes"], frozenset(content["opted_out"])
-        kinds: dict[str, type[Recommender]] = {
-            "main": RECOMMENDERS[content["main"]],
-            "popular": Popular,
-            "trending": Trending,
-        }
-        opened.models = {name: kind.open(folder / name, opened.purchases) for name, kind in kinds.items()}
+        main = RECOMMENDERS[content["main"]].open(folder / "main", opened.purchases)
+        opened.models = {"main": main}
+        for name, kind in PARTS.items():
+            shared = opened._shared()
+            opened.models[name] = shared[name] if name in shared else kind.open(folder / name, opened.purchases)
         return opened
 
 
