@@ -70,6 +70,7 @@ def test_a_store_that_failed_works_again_once_its_folder_can_be_used(tmp_path):
 
 def test_too_many_waiting_requests_are_refused_instead_of_filling_memory(tmp_path):
     store = EventStore(tmp_path)  # not started: nothing is taken from the queue
+    for number in range(1000):
+        store.put([event(f"q{number}")], AT)
     with pytest.raises(StorageUnavailable, match="1000 requests wait"):
-        for number in range(1001):
-            store.put([event(f"q{number}")], AT)
+        store.put([event("one too many")], AT)
