@@ -27,9 +27,9 @@ app = typer.Typer(
 
 
 def _help(function: Callable[..., Any]) -> str:
-    """The docstring, with indented paragraphs marked (\\b) as lines that must not be joined."""
-    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
-    return "\n\n".join(f"\b\n{part}" if part.startswith(" ") else part for part in paragraphs)
+    """The docstring, its examples marked (\\b) as lines that must not be joined."""
+    paragraphs = (part.strip() for part in inspect.cleandoc(function.__doc__ or "").split("\n\n"))
+    return "\n\n".join(f"\b\n    {part}" if part.startswith("onebasket ") else part for part in paragraphs)
 
 
 for made in COMMANDS:

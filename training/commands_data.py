@@ -69,7 +69,7 @@ def print_snapshot(snapshot: "Snapshot", quarantine: Path) -> None:
 
 
 @command("nothing was changed")
-def recipes() -> None:
+def recipes(workspace: WorkspaceOption = None) -> None:  # accepted everywhere, needed elsewhere
     """List the recipes that come with OneBasket; copy one to start your own.
 
     onebasket recipes
