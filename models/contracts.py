@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from features.demand import Panel
 from features.history import Float, Int, Purchases
+from features.panel import Panel
 from features.tables import FORECAST_LEVELS
 from models.settings import RecommendSettings
 
