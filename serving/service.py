@@ -40,7 +40,7 @@ class Ours:
     traffic={"timeout": LONGEST_ANSWER_SECONDS},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
-    tracing=None if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") else {"excluded_urls": ".*"},
+    tracing={} if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") else {"excluded_urls": ".*"},
 )
 @bentoml.asgi_app(app)
 class OneBasket:
