@@ -52,8 +52,8 @@ def cast(value: str, given: object, kind: Kind, zone: str) -> str:
 def _text(value: str, given: object) -> str:
     if given.is_floating():  # type: ignore[attr-defined]
         # an id that a spreadsheet or pandas turned into 17850.0 is 17850
-        return (f"CASE WHEN {value} = trunc({value}) AND abs({value}) < 1e15 THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) "
-                f"ELSE CAST({value} AS VARCHAR) END")  # fmt: skip
+        whole = f"{value} = trunc({value}) AND abs({value}) < 1e15"
+        return f"CASE WHEN {whole} THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) ELSE CAST({value} AS VARCHAR) END"
     return f"CAST({value} AS VARCHAR)"
 
 

@@ -155,8 +155,8 @@ def _carried_forward(matrix: Float) -> Float:
 def _available(engine: duckdb.DuckDBPyConnection, window: _Window, series: int) -> Float:
     available = np.full((series, window.days), np.nan, np.float32)
     query = (
-        "SELECT code, day - $first_day AS place, available_share FROM stock JOIN series USING (location_id, product_id) "
-        "WHERE day BETWEEN $first_day AND $as_of AND available_share IS NOT NULL"
+        "SELECT code, day - $first_day AS place, available_share FROM stock JOIN series "
+        "USING (location_id, product_id) WHERE day BETWEEN $first_day AND $as_of AND available_share IS NOT NULL"
     )
     for code, place, share in _cells(engine, query, window):
         available[code, place] = share
@@ -169,9 +169,9 @@ def _planned(engine: duckdb.DuckDBPyConnection, window: _Window, series: int) ->
     planned = {name: np.full((series, width), -1, np.int16) for name in PLANNED}
     kinds = ", ".join(f"({condition}) AS {name}" for name, condition in PLANNED.items())
     query = (
-        f"SELECT code, starts_on - $first_day AS first, ends_on - $first_day AS last, known_on - $first_day AS known, {kinds} "
-        "FROM plans JOIN series USING (location_id, product_id) WHERE known_on <= $as_of AND ends_on >= $first_day "
-        f"AND starts_on <= $as_of + {window.ahead_days}"
+        "SELECT code, starts_on - $first_day AS first, ends_on - $first_day AS last, "
+        f"known_on - $first_day AS known, {kinds} FROM plans JOIN series USING (location_id, product_id) "
+        f"WHERE known_on <= $as_of AND ends_on >= $first_day AND starts_on <= $as_of + {window.ahead_days}"
     )
     for code, first, last, known, *kinds_given in _cells(engine, query, window):
         for name, given in zip(PLANNED, kinds_given, strict=True):
@@ -205,8 +205,8 @@ def _day_facts(snapshot: Snapshot, window: _Window) -> DayFacts:
     rows = snapshot.read("calendar", (day >= first) & (day <= last) & (region == EVERYWHERE)).sort_by("day")
     if len(rows) != window.days + window.ahead_days:
         raise HistoryError(
-            f"the calendar does not reach {window.last_day}: the history ends on {snapshot.last_day}, so that {window.as_of} "
-            "is too far after it: ingest newer exports or choose an earlier day"
+            f"the calendar does not reach {window.last_day}: the history ends on {snapshot.last_day}, so that "
+            f"{window.as_of} is too far after it: ingest newer exports or choose an earlier day"
         )
     names = Ids(name for name in rows["holiday"].to_pylist() if name is not None)
     return DayFacts(

@@ -75,8 +75,10 @@ def _limits(scratch: Path) -> dict[str, Any]:
 def engine_in(scratch: Path) -> Iterator[Engine]:
     """Open an engine whose scratch folder is gone afterwards."""
     try:
-        with told(f"a scratch database in {scratch}", WorkspaceError):
+        try:
             engine = Engine(scratch)
+        except duckdb.ParserException as fault:
+            raise WorkspaceError(f"ONEBASKET_MEMORY={memory_limit()!r} is no size: write such as 4GB") from fault
         try:
             yield engine
         finally:

@@ -7,11 +7,11 @@ dialect later.
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import duckdb
 import sqlglot
 from sqlglot import exp
-from sqlglot.tokens import TokenType
 
 from features.errors import RecipeError, did_you_mean
 
@@ -64,14 +64,13 @@ def scalar(expression: str, columns: Collection[str], place: str) -> Scalar:
     tree = _parse(expression, place)
     _refuse_reach(tree, expression, place)
     _check_columns(tree, columns, place)
-    safe = tree.transform(_safely)
     failing = [
-        f"({node.this.transform(_safely).sql(DIALECT)}) IS NOT NULL AND ({node.transform(_safely).sql(DIALECT)}) IS NULL"
+        f"({_safe_sql(node.this)}) IS NOT NULL AND ({_safe_sql(node)}) IS NULL"
         for node in tree.find_all(exp.Cast)
         if not isinstance(node, exp.TryCast) and node.find_ancestor(*CONDITIONAL) is None
         and not isinstance(node.this, exp.Literal)
     ]  # fmt: skip
-    return Scalar(safe.sql(DIALECT), " OR ".join(f"({condition})" for condition in failing) or None)
+    return Scalar(_safe_sql(tree), " OR ".join(f"({condition})" for condition in failing) or None)
 
 
 def _parse(expression: str, place: str) -> exp.Expression:
@@ -83,7 +82,7 @@ def _parse(expression: str, place: str) -> exp.Expression:
     if len(trees) != 1 or not isinstance(select, exp.Select) or len(select.expressions) != 1 \
             or any(value for key, value in select.args.items() if key != "expressions"):  # fmt: skip
         raise RecipeError(f"{place}: {expression!r} is not one scalar expression: write a single value per column")
-    tree = select.expressions[0]
+    tree: exp.Expression = select.expressions[0]
     if isinstance(tree, exp.Alias):
         raise RecipeError(f"{place}: {expression!r} names its result: leave out AS, the key is the name")
     return tree
@@ -112,9 +111,7 @@ def _called(expression: str) -> list[str]:
     """Names that stand before an opening parenthesis, in lower case."""
     tokens = sqlglot.tokenize(expression, read=DIALECT)
     return [
-        token.text.lower()
-        for token, following in zip(tokens, tokens[1:], strict=False)
-        if following.token_type == TokenType.L_PAREN
+        token.text.lower() for token, following in pairwise(tokens) if following.token_type == sqlglot.TokenType.L_PAREN
     ]
 
 
@@ -144,6 +141,10 @@ def _check_columns(tree: exp.Expression, columns: Collection[str], place: str) -
 def _some(columns: Collection[str]) -> str:
     shown = sorted(columns)[:20]
     return ", ".join(shown) + (f" and {len(columns) - 20} more" if len(columns) > len(shown) else "")
+
+
+def _safe_sql(tree: exp.Expression) -> str:
+    return str(tree.transform(_safely).sql(DIALECT))
 
 
 def _safely(node: exp.Expression) -> exp.Expression:

@@ -180,6 +180,21 @@ def _narrowed_catalog(catalog: Catalog, products: Int) -> Catalog:
     return Catalog(names, category, tuple(ids for _, ids, _ in levels[:depth]), brand, brands)
 
 
+def load_purchases(snapshot: Snapshot, as_of: date) -> Purchases:
+    """Load every purchase of a snapshot up to the end of `as_of`, reading no row later than that.
+
+    Raises HistoryError when nothing was bought by then.
+    """
+    by_then = pads.field("day") <= pa.scalar(as_of, pa.date32())
+    history = snapshot.read("purchase_history", by_then, PURCHASE_COLUMNS)
+    if not len(history):
+        raise HistoryError(f"nothing was bought up to {as_of}: the history begins on {snapshot.first_day}")
+    catalog = None
+    if snapshot.holds("catalog"):
+        catalog = snapshot.read("catalog", pads.field("product_id").isin(pc.unique(history["product_id"])))
+    return purchases_from(history, as_of, catalog)
+
+
 def purchases_from(history: pa.Table, as_of: date, catalog: pa.Table | None = None) -> Purchases:
     """Code a `purchase_history` table for the recommenders, reading no row later than `as_of`.
 

@@ -7,9 +7,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import ibis
+
 from features.calendar import public_calendar
 from features.engine import Engine, engine_in, told
-from features.errors import SourceError, WorkspaceError
+from features.errors import SourceError, TableError, WorkspaceError
 from features.identity import customers_from
 from features.intake import Door, Taken, take_in
 from features.progress import Progress, silent
@@ -49,13 +51,14 @@ class _Ingest:
         self.number = _next_number(workspace)
         self.folder = workspace.unfinished("history", self.number)
         self.rows: dict[str, int] = {}
+        self.merged: dict[str, Any] = {}
 
     def run(self) -> Snapshot:
         taken = self._take_in()
         self._write_history(taken)
         self._write_described(taken)
         first, last = self._days()
-        self._write_calendar(taken, first, last)
+        self._write_calendar(first, last)
         self._write_facts(taken, first, last)
         return self._publish(taken)
 
@@ -66,60 +69,70 @@ class _Ingest:
                 taken.append(take_in(self.door, name))
                 step.advance()
         _check_purchases(taken)
-        return taken
+        return self._merge(taken)
 
-    def _of(self, taken: list[Taken], table: str) -> Any | None:
-        """The rows of a table over all sources that fill it; of a key given by several, the first source's."""
-        parts = [source for source in taken if source.table.name == table]
-        if not parts:
-            return None
-        rows = parts[0].kept
-        for more in parts[1:]:
-            rows = rows.union(more.kept.anti_join(rows, list(more.table.key)))
-        return rows
+    def _merge(self, taken: list[Taken]) -> list[Taken]:
+        """Put the sources of each table together; of a key that several give, the first source's row counts."""
+        merged = []
+        for given in taken:
+            source, table, rows = given, given.table.name, given.kept
+            if table != "order_lines" and table in self.merged:
+                key = list(source.table.key)
+                fresh = rows.anti_join(self.merged[table], key)
+                source = source.with_kept(fresh, self._count(fresh))
+                self.merged[table] = self.merged[table].union(fresh)
+            elif table != "order_lines":
+                self.merged[table] = rows
+            merged.append(source)
+        return merged
+
+    def _count(self, rows: Any) -> int:
+        return int(self.engine.rows(self.engine.ibis.compile(rows.count()))[0][0])
 
     def _write_history(self, taken: list[Taken]) -> None:
         with self.progress.step("write history", 3) as step:
             lines = unified_lines([source for source in taken if source.table.name == "order_lines"], self.intake)
             lines = self.engine.keep("lines", lines)
+            _check_sum("order_lines", self._count(lines), taken)
             history = self.engine.keep("history", purchase_history(lines, self.intake))
             self._months("purchase_history", history, ["day", "order_id", "product_id"])
             step.advance()
             self._table("customers", customers_from(lines, self.intake.identity), ["customer_id"])
             step.advance()
-            demand = demand_history(history, self._of(taken, "plans"), self._of(taken, "stock"))
+            demand = demand_history(history, self.merged.get("plans"), self.merged.get("stock"))
             self._months("demand_history", self.engine.keep("demand", demand), ["day", "location_id", "product_id"])
             step.advance()
 
     def _write_described(self, taken: list[Taken]) -> None:
         with self.progress.step("write tables", 5) as step:
             for table, day in (("plans", "starts_on"), ("stock", "day")):
-                rows = self._of(taken, table)
+                rows = self.merged.get(table)
                 if rows is not None:
                     self.rows[table] = write_bulk(self.engine, rows, self.folder / table, day)
+                    _check_sum(table, self.rows[table], taken)
                 step.advance()
             for table, key in (
                 ("catalog", "product_id"),
                 ("supply_terms", "location_id"),
                 ("locations", "location_id"),
             ):
-                rows = self._of(taken, table)
+                rows = self.merged.get(table)
                 self._table(table, self._every_location(rows) if table == "locations" else rows, [key])
+                if table in self.rows and table != "locations":
+                    _check_sum(table, self.rows[table], taken)
                 step.advance()
 
     def _every_location(self, given: Any | None) -> Any:
         """The locations given, and those that only purchases name."""
-        import ibis
-
         seen = self.engine.ibis.table("history").select("location_id").distinct()
         bare = seen.mutate(name=ibis.null("string"), kind=ibis.literal("store"), region=ibis.null("string"))
         return bare if given is None else given.union(bare.anti_join(given, "location_id"))
 
-    def _write_calendar(self, taken: list[Taken], first: date, last: date) -> None:
+    def _write_calendar(self, first: date, last: date) -> None:
         public = public_calendar(self.intake.retailer, first, last + timedelta(days=CALENDAR_AHEAD_DAYS))
         self.engine.ibis.create_table("public_calendar", public)
         rows = self.engine.ibis.table("public_calendar")
-        given = self._of(taken, "calendar")
+        given = self.merged.get("calendar")
         self._table("calendar", rows if given is None else given.union(rows.anti_join(given, ["region", "day"])),
                     ["region", "day"])  # fmt: skip
 
@@ -165,6 +178,15 @@ def _check_purchases(taken: list[Taken]) -> None:
         reasons = ", ".join(f"{reason} ({rows})" for reason, rows in source.counts.reasons.items()) or "it has no rows"
         raise SourceError(
             f"sources.{source.name}: no purchase can be used of {source.counts.read} rows read: {reasons}"
+        )
+
+
+def _check_sum(table: str, rows: int, taken: list[Taken]) -> None:
+    """No row may be lost or doubled on the way: what is written is what the sources' counts say."""
+    kept = sum(source.counts.kept for source in taken if source.table.name == table)
+    if rows != kept:
+        raise TableError(
+            f"{table}: {kept} rows were kept but {rows} written: report this with the recipe, it is a fault"
         )
 
 

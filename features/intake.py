@@ -1,6 +1,6 @@
-"""From one export to the rows of its table: read, map, cast, check. Every row read is kept, quarantined or a duplicate."""
+"""From one export to the rows of its table: every row read is kept, quarantined or a duplicate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -41,6 +41,12 @@ class Taken:
     export: Export
     counts: Counts
 
+    def with_kept(self, kept: Any, rows: int) -> "Taken":
+        """The same source with fewer rows kept; the others are duplicates of another source's."""
+        more = self.counts.kept - rows
+        counts = replace(self.counts, kept=rows, duplicates=self.counts.duplicates + more)
+        return replace(self, kept=kept, counts=counts)
+
 
 @dataclass(frozen=True)
 class Door:
@@ -60,10 +66,13 @@ def take_in(door: Door, name: str) -> Taken:
     with told(f"sources.{name}: cannot read {_named(export, source)}"):
         judged = _judged(door, name, export)
         judged = (door.engine.view if table.name in BULK else door.engine.keep)(f"judged_{name}", judged)
-    fine = judged.filter(judged[REASON].isnull())
+        rows, reasons = _reasons(door.engine, name)
+    fine = judged.filter(judged[REASON].isnull()) if reasons else judged
     with told(f"sources.{name}: cannot order its rows"):
         kept, duplicates = without_duplicates(door.engine, name, source, table, fine)
-        counts = _counts(door.engine, name, export, duplicates)
+    for broken in export.broken:
+        reasons[broken.reason] = reasons.get(broken.reason, 0) + 1
+    counts = counted(rows + len(export.broken), duplicates, reasons)
     return Taken(name, table, kept.select(*table.column_names), judged, export, counts)
 
 
@@ -71,18 +80,16 @@ def _named(export: Export, source: Source) -> str:
     return export.files[0] if len(export.files) == 1 else source.path
 
 
-def _counts(engine: Engine, name: str, export: Export, duplicates: int) -> Counts:
-    judged = quoted(f"judged_{name}")
-    reasons = dict(
-        engine.rows(f"SELECT {REASON}, count(*) FROM {judged} WHERE {REASON} IS NOT NULL GROUP BY 1 ORDER BY 1")
-    )
-    rows = engine.rows(f"SELECT count(*) FROM {judged}")[0][0]
-    for broken in export.broken:
-        reasons[broken.reason] = reasons.get(broken.reason, 0) + 1
-    read = rows + len(export.broken)
+def _reasons(engine: Engine, name: str) -> tuple[int, dict[str, int]]:
+    """How many rows were split and typed, and how many of them each reason refuses."""
+    tally = dict(engine.rows(f"SELECT {REASON}, count(*) FROM {quoted(f'judged_{name}')} GROUP BY 1"))
+    return sum(tally.values()), {reason: rows for reason, rows in tally.items() if reason is not None}
+
+
+def counted(read: int, duplicates: int, reasons: dict[str, int]) -> Counts:
+    """What became of `read` rows; ingest holds `kept` against the rows that it writes."""
     quarantined = sum(reasons.values())
-    kept = read - quarantined - duplicates
-    return Counts(read, kept, quarantined, duplicates, dict(sorted(reasons.items())))
+    return Counts(read, read - quarantined - duplicates, quarantined, duplicates, dict(sorted(reasons.items())))
 
 
 def _judged(door: Door, name: str, export: Export) -> Any:
@@ -164,8 +171,8 @@ def _reason(door: Door, source: Source, table: Table) -> str:
     for column in table.columns:
         if column.name in source.columns and column.kind in UNREADABLE:
             raw = quoted("raw_" + column.name)
-            rules.append((f"{quoted(column.name)} IS NULL AND {raw} IS NOT NULL AND CAST({raw} AS VARCHAR) NOT IN ('', 'nan')",
-                          f"{column.name} {UNREADABLE[column.kind]}"))  # fmt: skip
+            lost = f"{quoted(column.name)} IS NULL AND {raw} IS NOT NULL AND CAST({raw} AS VARCHAR) NOT IN ('', 'nan')"
+            rules.append((lost, f"{column.name} {UNREADABLE[column.kind]}"))
         if column.required:
             rules.append((f"{quoted(column.name)} IS NULL", f"{column.name} is missing"))
     rules += [(check.bad_when, check.reason) for column in table.columns for check in column.checks]

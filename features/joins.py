@@ -51,5 +51,6 @@ def _same(ours: Any, theirs: Any) -> Any:
 def _check(column: str, export: Export, name: str) -> None:
     if column not in export.columns:
         raise RecipeError(
-            f"sources.{name}: {export.files[0]} has no column {column!r}{did_you_mean(column, export.columns)} to join on"
+            f"sources.{name}: {export.files[0]} has no column {column!r} to join on"
+            f"{did_you_mean(column, export.columns)}"
         )

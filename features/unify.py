@@ -78,15 +78,28 @@ def _with_promotion(rows: Any, plans: Any | None, key: list[str]) -> Any:
     if plans is None:
         promoted = rows.mutate(promotion=ibis.null("boolean"))
     else:
-        due = plans.select(
-            product="product_id", location="location_id", starts="starts_on", ends="ends_on", known="known_on"
+        met = (
+            _met(rows.select(*key, month=rows.day.truncate("M")), plans).select(*key).distinct().mutate(promotion=True)
         )
-        met = rows.select(*key).join(due, [
-            rows.product_id == due["product"], rows.location_id == due["location"], rows.day >= due.starts,
-            rows.day <= due.ends, due.known <= rows.day,
-        ])  # fmt: skip
-        met = met.select(*key).distinct().mutate(promotion=True)
         promoted = rows.left_join(met, key).select(*rows.columns, promotion=met.promotion.fill_null(False))
     return promoted.select(
         *key, "sold_units", "returned_units", "available_share", "price", "discount_share", "promotion"
     )
+
+
+def _met(days: Any, plans: Any) -> Any:
+    """The days on which a plan was in force and known. Met by month first, so that few pairs are compared."""
+    due = plans.select(
+        product="product_id", location="location_id", starts="starts_on", ends="ends_on", known="known_on",
+        starts_in=plans.starts_on.truncate("M"), ends_in=plans.ends_on.truncate("M"),
+    )  # fmt: skip
+    long = due.filter(due.starts_in != due.ends_in)
+    return _joined(days, due, days.month == due.starts_in).union(_joined(days, long, days.month > long.starts_in))
+
+
+def _joined(days: Any, due: Any, by_month: Any) -> Any:
+    pairs = days.join(due, [
+        days.product_id == due["product"], days.location_id == due["location"], by_month,
+        days.day >= due.starts, days.day <= due.ends, due.known <= days.day,
+    ])  # fmt: skip
+    return pairs.select(*days.columns)

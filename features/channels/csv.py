@@ -5,6 +5,7 @@ file, and a quote that is never closed costs its own line only. DuckDB then spli
 rows must agree with ours.
 """
 
+import codecs
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,18 +40,13 @@ def read_csv(engine: Engine, name: str, files: list[Path], source: Format) -> Ex
 @contextmanager
 def _opened(name: str, file: Path, source: Format) -> Iterator[TextIO]:
     """Open a file as text, unpacked; SourceError when it is not what the recipe says."""
-    encoding = "utf-8-sig" if source.encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else source.encoding
+    encoding = _encoding(name, source)
+    with file.open("rb") as probe:
+        packed = probe.read(2) == b"\x1f\x8b"
+    opened = gzip.open if packed else open
     try:
-        with file.open("rb") as probe:
-            packed = probe.read(2) == b"\x1f\x8b"
-        binary = gzip.open(file, "rt", encoding=encoding, newline="") if packed else \
-            file.open(encoding=encoding, newline="")  # fmt: skip
-        with binary as stream:
+        with opened(file, "rt", encoding=encoding, newline="") as stream:
             yield stream
-    except LookupError as fault:
-        raise RecipeError(
-            f"sources.{name}: unknown encoding {source.encoding!r}: such as utf-8, gbk or latin-1"
-        ) from fault
     except (UnicodeDecodeError, UnicodeError) as fault:
         raise SourceError(
             f"sources.{name}: {file} is not written in {source.encoding}: set its encoding in the recipe, "
@@ -60,6 +56,16 @@ def _opened(name: str, file: Path, source: Format) -> Iterator[TextIO]:
         raise SourceError(
             f"sources.{name}: {file} is truncated or not gzip: copy or export it again ({fault})"
         ) from fault
+
+
+def _encoding(name: str, source: Format) -> str:
+    try:
+        known = codecs.lookup(source.encoding).name
+    except LookupError as fault:
+        raise RecipeError(
+            f"sources.{name}: unknown encoding {source.encoding!r}: such as utf-8, gbk or latin-1"
+        ) from fault
+    return "utf-8-sig" if known == "utf-8" else known
 
 
 def _header(name: str, file: Path, source: Format) -> list[str]:
@@ -101,6 +107,6 @@ def _count(engine: Engine, table: str) -> int:
 def _check_whole(name: str, file: Path, rows: int, records: Records) -> None:
     if rows != records.good:
         raise SourceError(
-            f"sources.{name}: {file} holds {records.good} rows, of which {rows} could be split: check its delimiter and "
-            "quotes, or export it again"
+            f"sources.{name}: {file} holds {records.good} rows, of which {rows} could be split: check its delimiter "
+            "and quotes, or export it again"
         )

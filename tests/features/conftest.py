@@ -44,8 +44,8 @@ class Shop:
     @property
     def recipe(self) -> Path:
         mapped = "\n".join(f"{name} = {text!r}" for name, text in self.columns.items())
-        return self.write("recipe.toml", f"[retailer]\n{self.retailer}\n\n[sources.till]\ntable = \"order_lines\"\n"
-                                         f"{self.source}\n[sources.till.columns]\n{mapped}\n\n{self.extra}\n")  # fmt: skip
+        till = f'[sources.till]\ntable = "order_lines"\n{self.source}\n[sources.till.columns]\n{mapped}'
+        return self.write("recipe.toml", f"[retailer]\n{self.retailer}\n\n{till}\n\n{self.extra}\n")
 
     def ingest(self, latest_day: date | None = None) -> Snapshot:
         return ingest(load_recipe(str(self.recipe)), self.workspace, latest_day=latest_day)

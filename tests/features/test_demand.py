@@ -41,7 +41,8 @@ def test_a_short_window_keeps_the_later_days_of_older_series(tiny: Snapshot) -> 
     rows = [list(zip(whole.product_ids, whole.location_ids, strict=True)).index(pair)
             for pair in zip(short.product_ids, short.location_ids, strict=True)]  # fmt: skip
     assert short.days == 10
-    assert whole.price is not None and short.price is not None
+    assert whole.price is not None
+    assert short.price is not None
     assert np.array_equal(short.units, whole.units[rows, -10:], equal_nan=True)
     assert np.array_equal(short.price, whole.price[rows, -10:], equal_nan=True)
 

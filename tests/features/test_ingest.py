@@ -52,7 +52,8 @@ def test_later_rows_change_no_purchase(before: Snapshot, after: Snapshot) -> Non
         assert np.array_equal(getattr(old, name), getattr(new, name)), name
     for name in ("customers", "products", "locations", "channels"):
         assert list(getattr(old, name)) == list(getattr(new, name)), name
-    assert old.catalog_table.equals(new.catalog_table)
+    assert old.catalog.names == new.catalog.names
+    assert np.array_equal(old.catalog.category, new.catalog.category)
 
 
 def test_later_rows_change_no_panel(before: Snapshot, after: Snapshot) -> None:
