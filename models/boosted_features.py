@@ -31,7 +31,7 @@ class Sight:
 
     filled  float32 [series, days] observed units, 0 where the day shows no demand
     seen    bool [series, days]
-    groups  one (code of each series' group [series], mean units per series and day [groups, days]) per grouping
+    groups  one (code of each series' group [series], units per day [groups, days]) per grouping
     """
 
     panel: Panel
@@ -45,28 +45,31 @@ class Sight:
         seen = ~np.isnan(observed)
         filled = np.where(seen, observed, np.float32(0))
         groupings = [_codes(panel.location_ids), _codes(panel.product_ids), *panel.category.T[-1:]]
-        return cls(panel, filled, seen, tuple((codes + 0, _group_means(codes, filled, seen)) for codes in groupings))
+        return cls(panel, filled, seen, tuple((codes + 0, _group_totals(codes, filled)) for codes in groupings))
 
 
 class Features(NamedTuple):
-    """`origin` float32 [series, …] and `week` float32 [series, 7, …] by weekday of the target, from the origin on."""
+    """Features of every series at an origin.
+
+    origin  float32 [series, …]
+    week    float32 [series, 7, …] by weekday of the target, from the origin on
+    base    float32 [series] units a day that boosting starts from
+    """
 
     origin: Float
     week: Float
+    base: Float
 
 
 def _codes(ids: list[str]) -> Positions:
     return np.unique(np.array(ids, object).astype(str), return_inverse=True)[1]
 
 
-def _group_means(codes: Positions, filled: Float, seen: npt.NDArray[np.bool_]) -> Float:
-    """Mean units a series of each group sold each day; every day is summed on its own, in the order of series."""
-    count = int(codes.max(initial=-1)) + 2  # the last row is for unknown codes (-1)
-    total = np.zeros((count, filled.shape[1]), np.float32)
-    shown = np.zeros((count, filled.shape[1]), np.float32)
+def _group_totals(codes: Positions, filled: Float) -> Float:
+    """Units that each group sold each day: sums, so that series without sales make no difference."""
+    total = np.zeros((int(codes.max(initial=-1)) + 2, filled.shape[1]), np.float32)  # the last row: unknown codes (-1)
     np.add.at(total, codes, filled)
-    np.add.at(shown, codes, seen)
-    return np.asarray(total / np.maximum(shown, 1), np.float32)
+    return total
 
 
 def origin_features(sight: Sight, column: int) -> Features:
@@ -92,13 +95,19 @@ def origin_features(sight: Sight, column: int) -> Features:
     for codes, daily in sight.groups:
         columns += _group_levels(codes, daily[:, known])
     origin = np.stack([np.asarray(part, np.float32) for part in columns], axis=1)
-    return Features(origin, _weekdays(sight, filled, seen, column))
+    return Features(origin, _weekdays(sight, filled, seen, column), _base(filled, seen))
 
 
-def base_units(origin: Float) -> Float:
-    """A smoothed level of each series that boosting starts from, above 0; float32 [series]."""
-    recent, quarter = np.nan_to_num(origin[:, 2]), np.nan_to_num(origin[:, 4])
-    return np.asarray(0.6 * recent + 0.4 * quarter + 0.01, np.float32)
+def _base(filled: Float, seen: npt.NDArray[np.bool_]) -> Float:
+    """A smoothed level of each series that boosting starts from, above 0; float32 [series].
+
+    A series begins on a day with a sale, so that the mean of its first days says too much: they count as more days.
+    """
+    month, quarter = (
+        filled[:, -days:].sum(axis=1, dtype=np.float32) / np.maximum(seen[:, -days:].sum(axis=1), days // 2)
+        for days in (28, 112)
+    )
+    return np.asarray(0.6 * month + 0.4 * quarter + 0.01, np.float32)
 
 
 def _window(values: npt.NDArray[np.generic], seen: npt.NDArray[np.bool_], days: int) -> Float:
@@ -188,11 +197,12 @@ def day_features(panel: Panel, first: date, count: int) -> Float:
     gap = (on[None, :] - here[:, None]).astype(np.float32) if len(on) else np.full((count, 1), np.float32(np.inf))
     to = np.minimum(np.where(gap >= 0, gap, np.inf).min(axis=1), NEAR_HOLIDAY_DAYS + 1)
     since = np.minimum(np.where(gap <= 0, -gap, np.inf).min(axis=1), NEAR_HOLIDAY_DAYS + 1)
+    named = np.where(holiday[here] >= 0, holiday[here], np.nan)
     parts = [
         [day.weekday() for day in dates],
         [day.day for day in dates],
         working,
-        np.where(holiday[here] >= 0, holiday[here], np.nan),
+        named,
         to,
         since,
     ]

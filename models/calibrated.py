@@ -17,7 +17,7 @@ from features.history import Float
 from features.tables import FORECAST_LEVELS
 from models.contracts import Forecast, Forecaster
 from models.distribution import Distribution, Past, actual_after, own_spread, past_origins
-from models.observed import open_days
+from models.observed import listed_then, open_days
 from models.settings import ForecastSettings
 
 CONTENT = "forecaster.json"
@@ -52,20 +52,25 @@ class CalibratedForecaster(Forecaster):
     def relearn(self, learnt: dict[str, Any], folder: Path) -> None:
         """Take back what `learnt` gave, and files that `save` wrote into `folder`."""
 
+    def origins(self, panel: Panel) -> list[tuple[date, int]]:
+        """Past origins that the distribution is learnt at, and on how many days each is judged."""
+        return past_origins(panel, self.settings.horizon_days, self.calibration_origins, self.calibration_step_days)
+
     def past_means(self, panel: Panel, origin: date, horizon_days: int, rows: Rows) -> Float:
         """Means as they would have been forecast at a past origin, for the series at positions `rows`."""
         return self.means(panel.only(rows).until(origin), horizon_days)
 
     def fit(self, panel: Panel) -> Self:
-        origins = past_origins(panel, self.settings.horizon_days, self.calibration_origins, self.calibration_step_days)
+        origins = self.origins(panel)
         self._latest = None
         self.learn(panel)
         self._distribution = Distribution.fit(self._past(panel, origin, days) for origin, days in origins)
         return self
 
     def _past(self, panel: Panel, origin: date, days: int) -> Past:
-        launched = np.flatnonzero(~np.isnan(panel.units[:, panel.days - 1 - (panel.as_of - origin).days]))
-        rows = launched[:: max(1, -(-len(launched) * days // CALIBRATION_ROWS))]
+        column = panel.days - 1 - (panel.as_of - origin).days
+        listed = np.flatnonzero(listed_then(panel, column, self.settings))
+        rows = listed[:: max(1, -(-len(listed) * days // CALIBRATION_ROWS))]
         chosen = panel.only(rows)
         mean = self.past_means(panel, origin, days, rows)
         return Past(mean, actual_after(chosen, origin, days), own_spread(chosen.until(origin)))

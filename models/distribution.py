@@ -139,8 +139,8 @@ def _sets(mean: Float, actual: Float, spread: Float) -> LevelSets:
     shown = np.flatnonzero(~np.isnan(actual))
     if len(shown) == 0:
         raise HistoryError(
-            "no day after a past origin shows demand (all closed or out of stock): "
-            "ingest more history, or check available_share in the stock source"
+            "no series had sold often enough by any past origin, or no day after it shows demand (closed, out of "
+            "stock): ingest more history, lower min_sale_days, or check available_share in the stock source"
         )
     shown = shown[:: -(-len(shown) // MAX_PAIRS)]
     return LevelSets.fit(mean[shown], actual[shown], spread[shown])

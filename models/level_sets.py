@@ -2,8 +2,9 @@
 
 A level set holds past (mean, actual) pairs whose predicted means are similar (Hasson, Maman, Weinstein and
 Weissman, "Probabilistic forecasting with level sets", 2021). Each set's quantiles are taken of the ratio
-actual ÷ mean, so that it holds for means of any scale; beyond the outermost sets the ratio is kept. Sets are
-kept apart by how variable the series itself has been, relative to others of its mean.
+actual ÷ mean, so that it holds for means of any scale. Sets are kept apart by how variable the series itself has
+been, relative to others of its mean. Above the topmost set, deviations from the mean grow with the series' own
+spread, at most as fast as the mean.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ LEVELS = np.array([
     0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.975, 0.98, 0.985, 0.99, 0.995, 0.999,
 ])  # fmt: skip
 PAIRS_IN_A_SET = 300
+FEWEST_IN_A_SET = 40
 PAIRS_BEYOND_A_LEVEL = 4  # fewer pairs than this in a tail: the gamma distribution continues it
 MAX_SETS = 32
 MAX_GROUPS = 5
@@ -36,12 +38,14 @@ class LevelSets:
     spread_line  intercept and slope of log(own spread) over log(mean): what spread is usual at a mean
     spreads      [groups] log of own spread ÷ usual spread at each group's centre, ascending
     means        [groups, sets + 1] mean at each set's centre, ascending; the first is 0
+    top_spreads  [groups] mean own spread in the topmost set
     quantiles    [groups, sets + 1, len(LEVELS)] demand at each centre, never falling along either axis
     """
 
     spread_line: tuple[float, float]
     spreads: Doubles
     means: Doubles
+    top_spreads: Doubles
     quantiles: Doubles
 
     @classmethod
@@ -54,18 +58,20 @@ class LevelSets:
         some = mean > 0
         at_zero = _tail_continued(actual[~some]) if (~some).any() else np.zeros(len(LEVELS))
         if not some.any():
-            return cls((0.0, 0.0), np.zeros(1), np.zeros((1, 1)), at_zero[None, None])
+            return cls((0.0, 0.0), np.zeros(1), np.zeros((1, 1)), np.zeros(1), at_zero[None, None])
         mean, actual, spread = mean[some], actual[some], spread[some]
         line = _usual_spread(mean, spread)
         relative = _relative(mean, spread, line)
         groups = 1 if np.ptp(relative) < 1e-6 else int(np.clip(len(mean) // (4 * PAIRS_IN_A_SET), 1, MAX_GROUPS))
-        sets = int(np.clip(len(mean) // groups // PAIRS_IN_A_SET, 1, MAX_SETS))
+        pairs = len(mean) // groups
+        sets = int(np.clip(pairs / np.clip(pairs / 8, FEWEST_IN_A_SET, PAIRS_IN_A_SET), 1, MAX_SETS))
         parts = np.array_split(np.argsort(relative, kind="stable"), groups)
         learnt = [_sets_by_mean(mean[part], actual[part], sets, at_zero) for part in parts]
         return cls(
             line,
             np.array([relative[part].mean() for part in parts]),
             np.stack([centres for centres, _ in learnt]),
+            np.array([_top_spread(mean[part], spread[part], sets) for part in parts]),
             np.stack([quantiles for _, quantiles in learnt]),
         )
 
@@ -85,8 +91,17 @@ class LevelSets:
         for group in range(len(self.spreads)):
             weight = np.where(lower == group, 1 - share, np.where(lower + 1 == group, share, 0.0))
             rows = np.flatnonzero(weight)
-            answer[rows] += weight[rows, None] * _along_means(mean[rows], self.means[group], table[group])
+            inside = _along_means(mean[rows], self.means[group], table[group])
+            answer[rows] += weight[rows, None] * self._beyond_top(inside, mean[rows], spread[rows], group)
         return answer
+
+    def _beyond_top(self, quantiles: Doubles, mean: Doubles, spread: Float, group: int) -> Doubles:
+        """Scale the deviations of means above the topmost centre, whose quantiles `quantiles` holds there."""
+        top = self.means[group, -1]
+        above = np.flatnonzero(mean > top) if top > 0 else np.empty(0, np.intp)
+        growth = np.minimum(mean[above] / top, spread[above] / max(self.top_spreads[group], 1e-9)) if top > 0 else above
+        quantiles[above] = np.maximum(mean[above, None] + (quantiles[above] - top) * growth[:, None], 0)
+        return quantiles
 
     def content(self) -> dict[str, Any]:
         """What `restored` needs, as JSON can hold it without loss."""
@@ -96,7 +111,9 @@ class LevelSets:
     def restored(cls, content: dict[str, Any]) -> Self:
         """The level sets that `content` came from."""
         intercept, slope = content["spread_line"]
-        return cls((intercept, slope), *(np.array(content[name]) for name in ("spreads", "means", "quantiles")))
+        return cls(
+            (intercept, slope), *(np.array(content[name]) for name in ("spreads", "means", "top_spreads", "quantiles"))
+        )
 
 
 def _usual_spread(mean: Doubles, spread: Doubles) -> tuple[float, float]:
@@ -109,6 +126,10 @@ def _usual_spread(mean: Doubles, spread: Doubles) -> tuple[float, float]:
 
 def _relative(mean: Doubles, spread: Doubles, line: tuple[float, float]) -> Doubles:
     return np.asarray(np.log(np.maximum(spread, 1e-6)) - line[0] - line[1] * np.log(mean))
+
+
+def _top_spread(mean: Doubles, spread: Doubles, sets: int) -> float:
+    return float(spread[np.array_split(np.argsort(mean, kind="stable"), sets)[-1]].mean())
 
 
 def _sets_by_mean(mean: Doubles, actual: Doubles, sets: int, at_zero: Doubles) -> tuple[Doubles, Doubles]:
@@ -156,7 +177,4 @@ def _between(knots: Doubles, values: Doubles) -> tuple[npt.NDArray[np.intp], Dou
 def _along_means(mean: Doubles, centres: Doubles, table: Doubles) -> Doubles:
     lower, share = _between(centres, mean)
     upper = np.minimum(lower + 1, len(centres) - 1)
-    inside = table[lower] * (1 - share)[:, None] + table[upper] * share[:, None]
-    beyond = mean > centres[-1] if centres[-1] > 0 else np.zeros(len(mean), bool)
-    inside[beyond] *= (mean[beyond] / centres[-1])[:, None]
-    return np.asarray(inside)
+    return np.asarray(table[lower] * (1 - share)[:, None] + table[upper] * share[:, None])

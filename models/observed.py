@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from features.demand import Panel
 from features.history import Float
+from models.settings import ForecastSettings
 
 Bools = npt.NDArray[np.bool_]
 
@@ -30,6 +31,19 @@ def open_days(panel: Panel, first: date, count: int) -> Bools:
     start = (first - panel.facts.first_day).days
     known = panel.facts.is_open[start : start + count]
     return np.concatenate([known, np.ones(count - len(known), bool)])
+
+
+def listed_then(panel: Panel, column: int, settings: ForecastSettings) -> Bools:
+    """Which series would have been given a forecast at the end of day `column`, by what was known then; bool [series].
+
+    A panel's series were chosen for selling up to its end; to learn from the past, choose by the past as well.
+    Where nothing had sold so often yet, every series launched by then counts.
+    """
+    sold = np.nan_to_num(panel.units[:, : column + 1]) > 0
+    recently = sold[:, -settings.active_days :].any(axis=1)
+    often = sold[:, -settings.history_days :].sum(axis=1) >= settings.min_sale_days
+    listed = recently & often
+    return listed if listed.any() else np.asarray(~np.isnan(panel.units[:, column]))
 
 
 def last_observed(observed: Float, days: int) -> Bools:
