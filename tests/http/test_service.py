@@ -1,7 +1,6 @@
 """The real service, as `bentoml serve` starts it: a process of its own on a free port."""
 
 import os
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from models.bundle import release_version
@@ -45,10 +45,18 @@ def serving(workspace: Path, home: Path, **settings: str) -> Iterator[tuple[http
             wait_until(lambda: status_of(client) == 200, START_SECONDS, home / "server.log")
             yield client, process
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(20)
+        kill_all(process)
         log.close()
+
+
+def kill_all(process: subprocess.Popen[bytes]) -> None:
+    """End the supervisor and its workers at once, as a loss of the machine's memory would."""
+    if process.poll() is None:
+        supervisor = psutil.Process(process.pid)
+        supervisor.suspend()  # so that it cannot replace a worker that was killed
+        for one in [*supervisor.children(recursive=True), supervisor]:
+            one.kill()
+        process.wait(20)
 
 
 def status_of(client: httpx.Client) -> int:
@@ -110,8 +118,8 @@ def test_a_release_is_picked_up_without_a_restart_and_acknowledged_events_surviv
         for event in sent[:30]:
             assert client.post("/v1/events", json=event).json()["accepted"] == 1
         assert client.post("/v1/events", json={"events": sent}).json()["duplicates"] == 30
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(20)
+        kill_all(process)
+        assert status_of(client) == 0
     store = sqlite3.connect(tmp_path / "live" / "events.db")
     assert store.execute("SELECT count(*) FROM events").fetchone() == (50,)
     store.close()
