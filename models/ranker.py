@@ -22,7 +22,7 @@ from models.ranking import pairs
 from models.saved_settings import open_settings, save_settings
 
 TREES = 120
-THREADS = 2
+THREADS = 1  # two threads wait for each other at every split: on busy machines they take twice the time of one
 LEAST_LABELS = 10  # hits among the candidates of a window, to learn from it
 MOST_CUSTOMERS = 8000  # of a window, drawn at random
 NEGATIVES = 60  # candidates of a customer that were not bought and that are learnt from, about
@@ -57,7 +57,7 @@ class Ranker(Recommender):
 
     name: ClassVar[str] = "ranker"
     purchases: Purchases
-    sources_: Sources
+    proposers: Sources
     features: RankerFeatures
     booster: lgb.Booster
     windows: list[Window]
@@ -83,7 +83,7 @@ class Ranker(Recommender):
 
     def _fit_stages(self, purchases: Purchases) -> None:
         self.purchases = purchases
-        self.sources_ = Sources.fit(purchases, self.settings)
+        self.proposers = Sources.fit(purchases, self.settings)
         self.features = RankerFeatures.fit(purchases, self.settings.half_life_days)
 
     def _lesson(self, purchases: Purchases, origin: date) -> _Lesson | None:
@@ -99,7 +99,7 @@ class Ranker(Recommender):
         if len(query_of) > MOST_CUSTOMERS:
             query_of = np.sort(random.choice(query_of, MOST_CUSTOMERS, replace=False))
         queries = earlier._at_home(Queries.of_customers(query_of))
-        found = earlier.sources_.gather(queries, self.settings.candidates)
+        found = earlier.proposers.gather(queries, self.settings.candidates)
         products = len(earlier.purchases.products)
         label = np.isin(pairs(query_of[found.query], found.product, products), truth)
         if label.sum() < LEAST_LABELS:
@@ -126,16 +126,15 @@ class Ranker(Recommender):
         found = self.candidates(queries, limit)
         if not len(found.query):
             return Scored(found.query, found.product, np.empty(0, np.float32))
-        threads = 1 if len(queries) == 1 else THREADS
         matrix = self.features.matrix(self._at_home(queries), found)
-        score = np.asarray(self.booster.predict(matrix, num_threads=threads))
+        score = np.asarray(self.booster.predict(matrix, num_threads=THREADS))
         return ranked(found.query, found.product, score).top(limit)
 
     def candidates(self, queries: Queries, limit: int = 0) -> Candidates:
         """What the first stage proposes to known customers, at least `limit` if there is so much."""
         known = np.flatnonzero(queries.customer >= 0).astype(np.int32)
         asked = self._at_home(_part(queries, known))
-        found = self.sources_.gather(asked, max(self.settings.candidates, limit))
+        found = self.proposers.gather(asked, max(self.settings.candidates, limit))
         return replace(found, query=known[found.query] if len(known) else found.query)
 
     def reasons(self, queries: Queries, scored: Scored) -> list[str]:
@@ -149,14 +148,14 @@ class Ranker(Recommender):
         """Own products speak for themselves; then what goes with them; then popularity."""
         asked = self._at_home(queries)
         owned = self.features.owned.find(asked.customer[scored.query], scored.product) >= 0
-        items: Any = self.sources_.fitted["items"]
+        items: Any = self.proposers.fitted["items"]
         linked = items.strongest(asked, scored)[1] > 0
         said = np.where(owned, 0, np.where(linked, 1, 2))
         names, why = [""] * len(said), [""] * len(said)
         for number, name in enumerate(("personal", "items", "popular")):
             at = np.flatnonzero(said == number)
             part = Scored(scored.query[at], scored.product[at], scored.score[at])
-            source = self.sources_.fitted[name]
+            source = self.proposers.fitted[name]
             told = zip(at.tolist(), source.sources(asked, part), source.reasons(asked, part), strict=True)
             for index, its_name, reason in told:
                 names[index], why[index] = its_name, reason
@@ -164,7 +163,7 @@ class Ranker(Recommender):
 
     def save(self, folder: Path) -> None:
         save_settings(folder, self.settings)
-        self.sources_.save(folder / "sources")
+        self.proposers.save(folder / "sources")
         self.features.save(folder / "features")
         save_json(folder, "windows", [asdict(window) for window in self.windows])
         (folder / "ranker.txt").write_text(self.booster.model_to_string(), "utf-8")
@@ -173,7 +172,7 @@ class Ranker(Recommender):
     def open(cls, folder: Path, purchases: Purchases) -> Self:
         opened = cls(open_settings(folder))
         opened.purchases = purchases
-        opened.sources_ = Sources.open(folder / "sources", purchases)
+        opened.proposers = Sources.open(folder / "sources", purchases)
         opened.features = RankerFeatures.open(folder / "features", purchases, opened.settings.half_life_days)
         opened.windows = [Window(**window) for window in open_json(folder, "windows")]
         path = folder / "ranker.txt"
