@@ -78,13 +78,22 @@ class Store:
         self._workspace = workspace
         self._local = not os.environ.get("MLFLOW_TRACKING_URI")
         self._mlflow = _quiet_mlflow()
-        uri = tracking_uri(workspace)
+        self._uri = tracking_uri(workspace)
         workspace.folder.mkdir(parents=True, exist_ok=True)
         # Two processes that create the tables at the same moment would break each other's migration.
-        with FileLock(workspace.folder / "mlflow.lock"), _registry_faults(uri):
-            self._mlflow.set_tracking_uri(uri)
-            self._client = self._mlflow.MlflowClient()
+        with FileLock(workspace.folder / "mlflow.lock"), _registry_faults(self._uri):
+            self._client = self._mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
             self._experiments = {kind: self._experiment(kind) for kind in KINDS}
+
+    def _use(self) -> None:
+        """Direct MLflow's global functions to this store.
+
+        MLflow writes the address into the environment too, where it would pass for the user's own choice.
+        """
+        chosen = os.environ.get("MLFLOW_TRACKING_URI")
+        self._mlflow.set_tracking_uri(self._uri)
+        if chosen is None:
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
 
     def _experiment(self, kind: Kind) -> str:
         name = registered_name(kind)
@@ -162,6 +171,7 @@ class Store:
     @contextmanager
     def _running(self, run: Run) -> Iterator[str]:
         """A run with everything that says how it came about; it counts as finished only if the block ends well."""
+        self._use()
         with self._mlflow.start_run(experiment_id=self._experiments[run.kind], run_name=run.name) as active:
             self._mlflow.set_tags({
                 "purpose": run.purpose, "data_fingerprint": run.fingerprint, "code": code_identity(),
@@ -185,6 +195,7 @@ class Store:
 
     def fetch_bundle(self, version: ModelVersion, folder: Path) -> None:
         """Copy a version's bundle into `folder`, which must be empty; RegistryError if the store cannot give it."""
+        self._use()
         source = f"models:/{registered_name(version.kind)}/{version.number}"
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unfinished-fetch-") as temporary:
             with _registry_faults(source):

@@ -36,3 +36,13 @@ def own_trained_shop(trained_shop: Path, tmp_path: Path) -> Path:
     """A copy of the workspace with trained models that a test may change."""
     shutil.copytree(trained_shop, tmp_path / "workspace")
     return tmp_path / "workspace"
+
+
+@pytest.fixture(scope="session")
+def twice_trained_shop(trained_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the recommender released, and a second one trained after it."""
+    workspace = tmp_path_factory.mktemp("twice") / "workspace"
+    shutil.copytree(trained_shop, workspace)
+    done(workspace, "release", "recommend")
+    done(workspace, "train", "recommend", "--as-of", "2024-04-21", *cheap("recommend"))
+    return workspace

@@ -28,7 +28,7 @@ def test_the_help_of_every_command_shows_an_example(command: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["train", "recommend", "--as-of", "2031-01-01"], ["2031-01-01 is outside the history", "2024-01-01 to 2024-05-19"]),
+        (["train", "recommend", "--as-of", "2031-01-01"], ["2031-01-01 is outside", "2024-01-01 to 2024-05-19"]),
         (["train", "recommend", "--as-of", "2023-12-31"], ["outside the history"]),
         (["train", "forecast", "--as-of", "Sunday"], ["'Sunday' is not a day", "2017-12-10"]),
         (["train", "recommend", "--set", "recommend.half_life=3"], ["unknown key", "half_life_days"]),
