@@ -60,7 +60,9 @@ def _first_per(engine: Engine, name: str, rows: Any, table: Table, key: list[str
         [*FIRST_BY.get(table.name, []), *table.column_names]  # fmt: skip
     contested = keyed.semi_join(again, KEY)
     window = ibis.window(group_by=key, order_by=[contested[column].asc(nulls_first=False) for column in order])
-    ranked = engine.keep(f"contested_{name}", contested.mutate(**{RANK: ibis.row_number().over(window)}))
+    ranked = contested.mutate(**{RANK: ibis.row_number().over(window)})
+    # sorted, because the window gives its rows in no certain order, and the same input shall give the same bytes
+    ranked = engine.keep(f"contested_{name}", ranked.order_by([*key, RANK]))
     plain = keyed.anti_join(again, KEY).drop(KEY)
     firsts = ranked.filter(ranked[RANK] == 0).drop(KEY, RANK)
     dropped = engine.rows(f"SELECT count(*) FROM {quoted(f'contested_{name}')} WHERE {RANK} > 0")[0][0]
