@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import gamma
+from sklearn.isotonic import isotonic_regression
 
 from features.history import Float
 
@@ -133,13 +134,18 @@ def _top_spread(mean: Doubles, spread: Doubles, sets: int) -> float:
 
 
 def _sets_by_mean(mean: Doubles, actual: Doubles, sets: int, at_zero: Doubles) -> tuple[Doubles, Doubles]:
-    parts = np.array_split(np.argsort(mean, kind="stable"), sets)
+    """Centres and quantiles of up to `sets` sets, repeated at the top to make `sets`; equal means stay together."""
+    ranked = np.sort(mean)
+    edges = np.unique(ranked[np.linspace(0, len(ranked), sets + 1).astype(int)[1:-1]])
+    which = np.searchsorted(edges, mean, side="right")
+    parts = [part for part in (np.flatnonzero(which == number) for number in range(len(edges) + 1)) if len(part)]
     centres = np.array([mean[part].mean() for part in parts])
-    quantiles = [
-        centre * _tail_continued(actual[part] / mean[part]) for centre, part in zip(centres, parts, strict=True)
-    ]
-    rising = np.maximum.accumulate(np.stack([np.minimum(at_zero, quantiles[0]), *quantiles]), axis=0)
-    return np.concatenate([[0.0], centres]), rising
+    found = [centre * _tail_continued(actual[part] / mean[part]) for centre, part in zip(centres, parts, strict=True)]
+    weights = np.array([len(part) for part in parts], np.float64)
+    rising = np.stack([isotonic_regression(level, sample_weight=weights) for level in np.stack(found).T], axis=1)
+    repeated = np.minimum(np.arange(sets), len(parts) - 1)
+    lowest = np.minimum(at_zero, rising[0])
+    return np.concatenate([[0.0], centres[repeated]]), np.concatenate([lowest[None], rising[repeated]])
 
 
 def _tail_continued(sample: Doubles) -> Doubles:

@@ -46,6 +46,15 @@ def listed_then(panel: Panel, column: int, settings: ForecastSettings) -> Bools:
     return listed if listed.any() else np.asarray(~np.isnan(panel.units[:, column]))
 
 
+def listed_panel(panel: Panel, settings: ForecastSettings) -> Panel:
+    """The series that get a forecast: those sold often and recently enough.
+
+    Learn from a panel that holds more (loaded with active_days as long as its history): one that holds only what
+    still sells at its end makes the past look better than it was, and forecasts too high.
+    """
+    return panel.only(np.flatnonzero(listed_then(panel, panel.days - 1, settings)))
+
+
 def last_observed(observed: Float, days: int) -> Bools:
     """Mark the last `days` observed days of each series; bool [series, columns]."""
     seen = ~np.isnan(observed)

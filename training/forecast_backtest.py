@@ -12,9 +12,9 @@ from features.errors import HistoryError
 from features.history import Float
 from features.progress import Progress, silent
 from features.tables import FORECAST_LEVELS, QUANTILE_COLUMNS
-from models.contracts import Forecast
+from models.contracts import Forecast, Forecaster
 from models.forecasters import make_forecaster
-from models.observed import observed_units
+from models.observed import listed_panel, observed_units
 from models.settings import ForecastSettings
 from training.forecast_metrics import Floats, bias, coverage, demand_classes, naive_scale, pinball, rmsse, wape
 from training.scoreboard import Score, Scoreboard
@@ -38,7 +38,8 @@ def backtest_forecast(
 ) -> Scoreboard:
     """Judge the named forecasters at each cut-off, the first day forecast.
 
-    `load(day)` gives the panel as of that day, its series chosen from what was known by then. Actuals come from
+    `load(day)` gives the panel as of that day, from rows known by then. Forecasters learn from all of its series and
+    are judged on those that the settings list for a forecast (models.observed.listed_panel). Actuals come from
     `load_later(horizon's last day)`, which should list every series with a sale within the horizon (one sale day is
     enough, the horizon's days of history too) and is `load` by default; a series that it does not list sold nothing.
     `last_day` is the last day with data: a horizon that ends later is a HistoryError.
@@ -48,12 +49,13 @@ def backtest_forecast(
     counts: dict[str, int] = {}
     with progress.step("backtest", total=len(cutoffs) * len(names)) as step:
         for cutoff in cutoffs:
-            panel = load(cutoff - timedelta(days=1))
+            learning = load(cutoff - timedelta(days=1))
+            panel = listed_panel(learning, settings)
             later = (load_later or load)(cutoff + timedelta(days=settings.horizon_days - 1))
             actual = actual_units(later, panel, settings.horizon_days)
             counts[cutoff.isoformat()] = len(panel)
             for name in names:
-                scores += judged(name, panel, actual, settings)
+                scores += judged(make_forecaster(name, settings).fit(learning), panel, actual, settings)
                 step.advance()
     facts = {"horizon_days": settings.horizon_days, "protection_days": PROTECTION_DAYS, "series": counts,
              "settings": settings.model_dump(), "methods": list(names)}  # fmt: skip
@@ -95,9 +97,9 @@ def actual_units(later: Panel, panel: Panel, horizon_days: int) -> Float:
     return actual
 
 
-def judged(name: str, panel: Panel, actual: Float, settings: ForecastSettings) -> list[Score]:
-    """Fit one forecaster on the panel and score it on what followed, in every segment."""
-    forecaster = make_forecaster(name, settings).fit(panel)
+def judged(forecaster: Forecaster, panel: Panel, actual: Float, settings: ForecastSettings) -> list[Score]:
+    """Score a fitted forecaster on what followed the panel, in every segment."""
+    name = forecaster.name
     forecast = forecaster.forecast(panel, settings.horizon_days)
     cutoff = panel.as_of + timedelta(days=1)
     scale = naive_scale(panel.units)
