@@ -3,12 +3,13 @@
 Implicit-feedback alternating least squares (Hu, Koren & Volinsky, 2008) by the library implicit, on decayed orders.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from features.arrays import open_array, save_array
 from features.customers import owned_of
@@ -26,6 +27,12 @@ CONFIDENCE = 3.0  # of one order today, above the 1 of a product never bought
 LEAST_CUSTOMERS = 5  # owners of a product, to get a vector
 THREADS = 2
 CHUNK = 256  # customers at a time: CHUNK × products scores are held at once
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The numerical libraries loaded, looked up once: the look-up takes longer than an answer."""
+    return ThreadpoolController()
 
 
 class Als(Recommender):
@@ -51,7 +58,7 @@ class Als(Recommender):
             )
         matrix = sp.csr_matrix((np.log1p(owned.decayed), owned.product, owned.start),
                                shape=(len(purchases.customers), owned.products))[:, self.product]  # fmt: skip
-        with threadpool_limits(1, "blas"):
+        with ThreadpoolController().limit(limits=1, user_api="blas"):
             model = AlternatingLeastSquares(
                 factors=FACTORS, iterations=ITERATIONS, regularization=REGULARISATION, alpha=CONFIDENCE,
                 random_state=self.settings.seed, num_threads=THREADS, use_gpu=False,
@@ -71,7 +78,7 @@ class Als(Recommender):
         return Scored(found.query[keep], found.product[keep], found.score[keep]).top(limit)
 
     def _score_chunk(self, queries: Queries, asked: Int, count: int) -> tuple[Int, Int, Float]:
-        with threadpool_limits(1, "blas"):
+        with _libraries().limit(limits=1, user_api="blas"):
             score = self.customer_factors[queries.customer[asked]] @ self.product_factors.T
         if queries.allowed is not None:
             score[:, ~queries.allowed[self.product]] = -np.inf

@@ -21,13 +21,13 @@ from models.ranker_features import COLUMNS, RankerFeatures
 from models.ranking import pairs
 from models.saved_settings import open_settings, save_settings
 
-TREES = 120
+TREES = 150
 THREADS = 1  # two threads wait for each other at every split: on busy machines they take twice the time of one
 LEAST_LABELS = 10  # hits among the candidates of a window, to learn from it
 MOST_CUSTOMERS = 8000  # of a window, drawn at random
 NEGATIVES = 60  # candidates of a customer that were not bought and that are learnt from, about
 PARAMETERS: dict[str, Any] = {
-    "objective": "lambdarank", "lambdarank_truncation_level": 20, "learning_rate": 0.1, "num_leaves": 31,
+    "objective": "lambdarank", "lambdarank_truncation_level": 20, "learning_rate": 0.06, "num_leaves": 24,
     "min_data_in_leaf": 50, "feature_fraction": 0.6, "max_bin": 63, "deterministic": True, "force_row_wise": True,
     "verbosity": -1, "num_threads": THREADS,
 }  # fmt: skip
