@@ -3,7 +3,9 @@
 import errno
 import functools
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,21 +65,49 @@ def command(stopped: str) -> Callable[[Callable[Arguments, Answer]], Callable[Ar
 @contextmanager
 def clear_ending(stopped: str) -> Iterator[None]:
     """Turn what may go wrong into a message on stderr and `typer.Exit`; ONEBASKET_DEBUG=1 shows the traceback."""
+    with _ctrl_c() as pressed:
+        try:
+            yield
+        except KeyboardInterrupt:
+            _end(f"stopped; {stopped}", INTERRUPTED)
+        except BrokenPipeError:
+            # The reader of our output (head, less) has gone: nothing more to say, and no complaint at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except Exception as fault:
+            if pressed:
+                _end(f"stopped; {stopped}", INTERRUPTED, fault)
+            _end_with(fault)
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[list[int]]:
+    """A list that is empty until Ctrl-C: libraries such as DuckDB turn a KeyboardInterrupt into errors of their own."""
+    pressed: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    # A job in the background ignores Ctrl-C, and a thread cannot handle it: leave both as they are.
+    if before != signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    signal.signal(signal.SIGINT, note)
     try:
-        yield
-    except KeyboardInterrupt:
-        _end(f"stopped; {stopped}", INTERRUPTED)
-    except OneBasketError as fault:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end_with(fault: Exception) -> NoReturn:
+    if isinstance(fault, OneBasketError):
         _end(f"error: {fault}", fault.exit_status, fault)
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone: nothing more to say, and no complaint at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
-    except Exception as fault:
-        if not is_disk_full(fault):
-            raise
+    if is_disk_full(fault):
         _end(f"error: no more can be written to the disk ({fault}): free some space and run it again; "
              "what stood before still stands", 2, fault)  # fmt: skip
+    raise fault
 
 
 def _end(message: str, status: int, fault: BaseException | None = None) -> NoReturn:
