@@ -140,13 +140,11 @@ def _recommend_board(snapshot: Snapshot, recipe: str, cutoffs: Sequence[date]) -
 
 def _forecast_board(snapshot: Snapshot, recipe: str, cutoffs: Sequence[date]) -> Scoreboard:
     settings = load_recipe(recipe).forecast
+    days = settings.history_days
     wanted = PanelSettings(
-        history_days=settings.history_days,
-        min_sale_days=settings.min_sale_days,
-        active_days=settings.active_days,
-        ahead_days=settings.horizon_days,
+        history_days=days, min_sale_days=settings.min_sale_days, active_days=days, ahead_days=settings.horizon_days
     )
-    later = wanted.model_copy(update={"min_sale_days": 1, "active_days": settings.horizon_days})
+    later = PanelSettings(history_days=days, min_sale_days=1, active_days=settings.horizon_days, ahead_days=0)
     with showing_progress() as progress:
         return backtest_forecast(
             lambda day: load_panel(snapshot, day, wanted), cutoffs, settings, tuple(FORECASTERS), progress,

@@ -15,6 +15,7 @@ from features.workspace import Workspace, finish
 from models.bundle import Bundle, open_bundle, released_version, restate, seal
 from models.forecast_table import forecast_table
 from models.forecasters import make_forecaster
+from models.observed import listed_panel
 from models.recommenders import make_recommender
 from models.replenishment import propose
 from models.surfaces import Surfaces
@@ -82,12 +83,15 @@ def _fit_recommend(folder: Path, subject: Subject, progress: Progress) -> None:
 
 
 def panel_settings(subject: Subject) -> PanelSettings:
-    """What the panel must hold for the subject's forecast; plans are read as far as the forecast reaches."""
+    """What the panel must hold for the subject's forecast; plans are read as far as the forecast reaches.
+
+    Series that no longer sell are in it, to be learnt from: without them the past looks too good.
+    """
     settings = subject.recipe.forecast
     return PanelSettings(
         history_days=settings.history_days,
         min_sale_days=settings.min_sale_days,
-        active_days=settings.active_days,
+        active_days=settings.history_days,
         ahead_days=settings.horizon_days,
     )
 
@@ -99,6 +103,7 @@ def _fit_forecast(folder: Path, subject: Subject, progress: Progress) -> None:
         panel = load_panel(subject.snapshot, subject.as_of, panel_settings(subject))
     with progress.step(f"fitting {settings.forecaster}"):
         forecaster.fit(panel)
+    panel = listed_panel(panel, settings)
     with progress.step(f"forecasting {len(panel):,} series"):
         forecast = forecaster.forecast(panel, settings.horizon_days)
         pq.write_table(forecast_table(forecast, subject.version), folder / "forecast.parquet")
