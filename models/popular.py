@@ -15,7 +15,7 @@ from features.arrays import open_json, open_record, save_json, save_record
 from features.customers import Long, owned_of
 from features.history import UNKNOWN, Int, Purchases, day_number
 from models.contracts import Bools, Queries, Recommender, Scored
-from models.ranking import Numbers, admitted, best, joined, most_excluded
+from models.ranking import Numbers, lists_of_places
 from models.reasons import bought_by
 from models.saved_settings import open_settings, save_settings
 
@@ -123,19 +123,12 @@ class Popular(Recommender):
     def score(self, queries: Queries, limit: int) -> Scored:
         """The score is the estimated share of buyers."""
         places = np.stack([queries.location, queries.channel], axis=1)
-        distinct, which = np.unique(places, axis=0, return_inverse=True)
-        count = limit + most_excluded(queries)
-        lists = []
-        for number, (location, channel) in enumerate(distinct.tolist()):
-            share = self.share(location, channel)
-            if queries.allowed is not None:
-                share = np.where(queries.allowed, share, -np.inf)
-            chosen = best(share, count)
-            asking = np.flatnonzero(which.ravel() == number)
-            query, product = np.repeat(asking, len(chosen)).astype(np.int32), np.tile(chosen, len(asking))
-            keep = admitted(queries, query, product, len(share))
-            lists.append((query[keep], product[keep], share[product[keep]]))
-        return joined(lists).top(limit)
+        distinct, place = np.unique(places, axis=0, return_inverse=True)
+
+        def share(number: int) -> Numbers:
+            return self.share(*distinct[number].tolist())
+
+        return lists_of_places(queries, place.ravel().astype(np.int32), share, limit, len(self.purchases.products))
 
     def reasons(self, queries: Queries, scored: Scored) -> list[str]:
         """Count the buyers here if the product was bought here in the window, else everywhere, else ever."""

@@ -1,6 +1,6 @@
 """Choosing and ordering products in arrays: what a query may see, the best of many, lists put one after another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,28 @@ def admitted(queries: Queries, query: Int, product: Int, products: int) -> Bools
     if len(codes):
         keep = keep & ~np.isin(pairs(query, product, products), pairs(position, codes, products))
     return keep
+
+
+def lists_of_places(
+    queries: Queries, place: Int, scores: Callable[[int], Numbers], limit: int, products: int
+) -> Scored:
+    """The best products of each query's place, where all queries of a place share its scores.
+
+    `place` has one code per query; `scores` gives float64 [products] for one, -inf for what it never names.
+    """
+    excluded = np.fromiter((len(codes) for codes in queries.excluded), np.int64, len(queries))
+    lists: list[tuple[Int, Int, Numbers | Float]] = []
+    for one in np.unique(place).tolist():
+        score, asking = scores(one), np.flatnonzero(place == one).astype(np.int32)
+        if queries.allowed is not None:
+            score = np.where(queries.allowed, score, -np.inf)
+        chosen = best(score, limit + int(excluded[asking].max()))
+        lists.append(
+            (np.repeat(asking, len(chosen)), np.tile(chosen, len(asking)), np.tile(score[chosen], len(asking)))
+        )
+    found = joined(lists)
+    keep = admitted(queries, found.query, found.product, products)
+    return Scored(found.query[keep], found.product[keep], found.score[keep]).top(limit)
 
 
 def best(score: Numbers, count: int) -> Int:

@@ -9,7 +9,7 @@ from features.arrays import open_json, open_record, save_json, save_record
 from features.history import Int, Purchases, day_number
 from models.contracts import Bools, Queries, Recommender, Scored
 from models.popular import Counts, count_buyers
-from models.ranking import Numbers, admitted, best, joined, most_excluded
+from models.ranking import Numbers, lists_of_places
 from models.reasons import growing
 from models.saved_settings import open_settings, save_settings
 
@@ -58,16 +58,7 @@ class Trending(Recommender):
 
     def score(self, queries: Queries, limit: int) -> Scored:
         """The score is the growth ratio; what does not grow has no entry."""
-        count = limit + most_excluded(queries)
-        lists = []
-        for location in np.unique(queries.location).tolist():
-            growth = self.growth(location)
-            chosen = best(growth if queries.allowed is None else np.where(queries.allowed, growth, -np.inf), count)
-            asking = np.flatnonzero(queries.location == location)
-            query, product = np.repeat(asking, len(chosen)).astype(np.int32), np.tile(chosen, len(asking))
-            keep = admitted(queries, query, product, len(growth))
-            lists.append((query[keep], product[keep], growth[product[keep]]))
-        return joined(lists).top(limit)
+        return lists_of_places(queries, queries.location, self.growth, limit, len(self.purchases.products))
 
     def reasons(self, queries: Queries, scored: Scored) -> list[str]:
         here, before = self._buyers(queries.location[scored.query], scored, "_here")
