@@ -25,7 +25,7 @@ from features.demand import PanelSettings, load_panel
 from features.history import load_purchases
 from features.ingest import ingest
 from features.workspace import Snapshot, Workspace
-from models.forecasters import FORECASTERS
+from models.forecasters import FORECASTERS, make_forecaster
 from models.recommenders import RECOMMENDERS
 from training.benchmark_data import m5_actuals, m5_panel
 from training.forecast_backtest import backtest_forecast, judged
@@ -67,7 +67,8 @@ def forecast_m5(data: Path | None, work: Path) -> tuple[Scoreboard, str]:
     for cutoff in M5_CUTOFFS:
         panel = m5_panel(folder, cutoff - timedelta(days=1))
         for name in FORECASTERS:
-            scores += judged(name, panel, actuals(panel, settings.horizon_days), settings)
+            forecaster = make_forecaster(name, settings).fit(panel)
+            scores += judged(forecaster, panel, actuals(panel, settings.horizon_days), settings)
     board = Scoreboard(tuple(scores), {"horizon_days": settings.horizon_days, "history_days": 800})
     return board, _markdown(board.means(FORECAST_METRICS))
 

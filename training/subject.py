@@ -8,9 +8,8 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
-from features.fingerprint import fingerprint
-
 from features.errors import HistoryError, RecipeError
+from features.fingerprint import fingerprint
 from features.workspace import Snapshot, Workspace
 from training.code_version import code_identity
 from training.recipe import Kind, Recipe, load_recipe, stored_recipe
