@@ -5,12 +5,13 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from features.errors import ServerError
+from features.history import Purchases
 from features.workspace import Workspace
 from models.bundle import released_version
 from models.surfaces import Surfaces
@@ -57,27 +58,39 @@ def ask_everything(asker: Asker, workspace: Workspace, bought_after: Callable[[s
               {"customer_id": household, "surface": "buy-again"}, bought)  # fmt: skip
     _ask_list(asker, "a stranger in the app with one product in the basket",
               {"surface": "with-basket", "basket": [basket], "channel": "app"}, set())  # fmt: skip
-    location, product = _bestseller(workspace)
-    _ask_forecast(asker, location, product)
-    _ask_orders(asker, location)
+    location, products = _most_bought(workspace)
+    _ask_forecast(asker, location, products[0])
+    _ask_orders(asker, location, products)
 
 
 def _regular(workspace: Workspace) -> tuple[str, str]:
     """The household with the most purchases, and the product that it bought most often."""
-    version = released_version(workspace.bundles, "recommend")
-    history = Surfaces.open(workspace.bundles / "recommend" / str(version) / "surfaces").purchases
+    history = _history(workspace)
     customer = Counter(code for code in history.customer.tolist() if code >= 0).most_common(1)[0][0]
     product = Counter(history.product[history.customer == customer].tolist()).most_common(1)[0][0]
     return history.customers[customer], history.products[product]
 
 
-def _bestseller(workspace: Workspace) -> tuple[str, str]:
-    """The series with the largest forecast."""
+def _most_bought(workspace: Workspace) -> tuple[str, list[str]]:
+    """The shop and its SHOWN_ORDERS products that most orders hold, among those with a forecast.
+
+    By orders and not by units: fuel by the gallon would come first everywhere.
+    """
     version = released_version(workspace.bundles, "forecast")
-    table = pq.read_table(workspace.bundles / "forecast" / str(version) / "forecast.parquet",
-                          columns=["location_id", "product_id", "mean_units"]).to_pandas()  # fmt: skip
-    largest = table.groupby(["location_id", "product_id"])["mean_units"].sum().idxmax()
-    return str(largest[0]), str(largest[1])
+    table = pq.read_table(workspace.bundles / "forecast" / str(version) / "order_proposals.parquet",
+                          columns=["location_id", "product_id"])  # fmt: skip
+    forecast = set(zip(table["location_id"].to_pylist(), table["product_id"].to_pylist(), strict=True))
+    history = _history(workspace)
+    pairs = Counter(zip(history.location.tolist(), history.product.tolist(), strict=True))
+    named = ((history.locations[place], history.products[product]) for (place, product), _ in pairs.most_common())
+    chosen = [pair for pair in named if pair in forecast]
+    location = chosen[0][0]
+    return location, [product for place, product in chosen if place == location][:SHOWN_ORDERS]
+
+
+def _history(workspace: Workspace) -> Purchases:
+    version = released_version(workspace.bundles, "recommend")
+    return Surfaces.open(workspace.bundles / "recommend" / str(version) / "surfaces").purchases
 
 
 def _ask_list(asker: Asker, title: str, question: Mapping[str, Any], bought: set[str]) -> None:
@@ -105,12 +118,13 @@ def _in_order(row: Mapping[str, Any]) -> bool:
     return bool(0 <= row["quantiles"]["0.05"] <= row["quantiles"]["0.95"] and row["mean_units"] >= 0)
 
 
-def _ask_orders(asker: Asker, location: str) -> None:
-    rows = asker.get("/v1/order-proposals", location_id=location, limit=1000)["rows"]
-    if not rows:
-        raise ServerError(f"there is no order proposal for shop {location}")
-    print(f"\norder proposals for shop {location}, the largest (no stock was given, so it counts as 0)")
-    for row in sorted(rows, key=lambda row: -row["proposed_units"])[:SHOWN_ORDERS]:
+def _ask_orders(asker: Asker, location: str, products: Sequence[str]) -> None:
+    print(f"\norder proposals for shop {location}, what most orders there hold (no stock was given, so it counts as 0)")
+    for product in products:
+        rows = asker.get("/v1/order-proposals", location_id=location, product_id=product)["rows"]
+        if len(rows) != 1:
+            raise ServerError(f"one order proposal for {product} at shop {location} was asked for, got {rows}")
+        row = rows[0]
         print(f"   {row['name']}: order {row['proposed_units']:g}, here on {row['arrives_on']}; "
               f"{row['protection_days']} days to cover, {row['expected_units']:.1f} expected; "
               f"{', '.join(row['reason_codes'])}")  # fmt: skip

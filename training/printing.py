@@ -27,12 +27,13 @@ def print_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) 
     from rich.table import Table
 
     cells = [list(row) for row in rows]
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table()
     for number, name in enumerate(head):
         numeric = bool(cells) and all(_is_number(row[number]) for row in cells)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         table.add_row(*row)
+    print(title)
     # A file or a pipe has no width of its own; wide enough that nothing wraps.
     Console(width=None if sys.stdout.isatty() else UNWATCHED_WIDTH, highlight=False, markup=False).print(table)
 
