@@ -19,6 +19,7 @@ from models.surfaces import Surfaces
 SHOWN_PRODUCTS = 5
 SHOWN_DAYS = 7
 SHOWN_ORDERS = 3
+FUEL = "GASOLINE"  # as Complete Journey names its product type
 
 
 class Asker:
@@ -74,16 +75,18 @@ def _regular(workspace: Workspace) -> tuple[str, str]:
 def _most_bought(workspace: Workspace) -> tuple[str, list[str]]:
     """The shop and its SHOWN_ORDERS products that most orders hold, among those with a forecast.
 
-    By orders and not by units: fuel by the gallon would come first everywhere.
+    Fuel is left out: it would come first everywhere, and nobody orders it by the shelf.
     """
     version = released_version(workspace.bundles, "forecast")
     table = pq.read_table(workspace.bundles / "forecast" / str(version) / "order_proposals.parquet",
                           columns=["location_id", "product_id"])  # fmt: skip
     forecast = set(zip(table["location_id"].to_pylist(), table["product_id"].to_pylist(), strict=True))
     history = _history(workspace)
+    fuel = {product for product, name in zip(history.products, history.catalog.names, strict=True)
+            if name.startswith(FUEL)}  # fmt: skip
     pairs = Counter(zip(history.location.tolist(), history.product.tolist(), strict=True))
     named = ((history.locations[place], history.products[product]) for (place, product), _ in pairs.most_common())
-    chosen = [pair for pair in named if pair in forecast]
+    chosen = [pair for pair in named if pair in forecast and pair[1] not in fuel]
     location = chosen[0][0]
     return location, [product for place, product in chosen if place == location][:SHOWN_ORDERS]
 
