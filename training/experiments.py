@@ -241,12 +241,13 @@ def _quiet_mlflow() -> ModuleType:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    level = os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     import mlflow
     import mlflow.artifacts
     import mlflow.pyfunc
 
-    logging.getLogger("alembic").setLevel(logging.ERROR)
+    for name in ("mlflow", "alembic"):  # MLflow reads its level once: it may have been imported before
+        logging.getLogger(name).setLevel(level)
     return mlflow
 
 
