@@ -16,7 +16,7 @@ from features.sources import Join, Source
 def joined(engine: Engine, name: str, source: Source, export: Export, folder: Path) -> Export:
     """Left-join the source's files to the export; of several matches the first in the file counts.
 
-    Columns of a joined file that the export has already keep the export's values.
+    Columns of a joined file that the export has already, in whatever case, keep the export's values.
     """
     for number, join in enumerate(source.join):
         export = _beside(engine, f"{name}_join{number}", join, export, folder)
@@ -35,7 +35,8 @@ def _beside(engine: Engine, name: str, join: Join, export: Export, folder: Path)
     window = ibis.window(group_by=keys, order_by=[other.table[FILE], other.table[ROW]])
     first = other.table.mutate(onebasket_match=ibis.row_number().over(window))
     first = first.filter(first.onebasket_match == 0).drop("onebasket_match", FILE, ROW)
-    new = [column for column in other.columns if column not in export.columns]
+    taken = {column.lower() for column in export.columns}  # SQL does not tell ID from id
+    new = [column for column in other.columns if column.lower() not in taken]
     right = first.select(*new, **{f"onebasket_key{i}": first[key] for i, key in enumerate(keys)})
     on = [_same(export.table[ours], right[f"onebasket_key{i}"]) for i, ours in enumerate(join.on)]
     table = export.table.left_join(right, on).select(*export.columns, *new, FILE, ROW)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -108,6 +109,15 @@ def test_a_joined_file_gives_its_columns_and_its_first_match(shop: Any) -> None:
     shop.extra = '[[sources.till.join]]\npath = "orders.csv"\non = { order = "number" }'
     history = shop.ingest().read("purchase_history").to_pylist()
     assert {row["order_id"]: row["channel"] for row in history} == {"o1": "app", "o2": "mini_program", "o3": "pos"}
+
+
+def test_a_joined_file_may_name_its_columns_in_another_case(shop: Any) -> None:
+    shop.write("orders.csv", "ORDER,Paid,way\no1,0,app\no2,0,pos\n")
+    shop.columns["channel"] = "way"
+    shop.extra = '[[sources.till.join]]\npath = "orders.csv"\non = { order = "ORDER" }'
+    history = shop.ingest().read("purchase_history").to_pylist()
+    assert {row["order_id"]: row["channel"] for row in history} == {"o1": "app", "o2": "pos", "o3": "pos"}
+    assert sum(row["net_amount"] for row in history) == Decimal("14.50")
 
 
 def test_the_quarantine_has_a_form_for_spreadsheets(shop: Any) -> None:
