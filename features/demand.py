@@ -18,6 +18,7 @@ from features.errors import HistoryError
 from features.expressions import literal
 from features.history import Float, Ids, Int, catalog_for, day_number
 from features.panel import DayFacts, Panel, PanelSettings, Short
+from features.tables import EVERY_LOCATION
 from features.workspace import Snapshot
 
 __all__ = ["DayFacts", "Panel", "PanelSettings", "Short", "load_panel"]
@@ -170,7 +171,9 @@ def _planned(engine: duckdb.DuckDBPyConnection, window: _Window, series: int) ->
     kinds = ", ".join(f"({condition}) AS {name}" for name, condition in PLANNED.items())
     query = (
         "SELECT code, starts_on - $first_day AS first, ends_on - $first_day AS last, "
-        f"known_on - $first_day AS known, {kinds} FROM plans JOIN series USING (location_id, product_id) "
+        f"known_on - $first_day AS known, {kinds} FROM plans JOIN ("
+        "  SELECT code, product_id, location_id FROM series"
+        f" UNION SELECT code, product_id, {literal(EVERY_LOCATION)} FROM series) USING (location_id, product_id) "
         f"WHERE known_on <= $as_of AND ends_on >= $first_day AND starts_on <= $as_of + {window.ahead_days}"
     )
     for code, first, last, known, *kinds_given in _cells(engine, query, window):

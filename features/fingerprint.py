@@ -8,6 +8,7 @@ import duckdb
 from features.engine import memory_limit
 from features.errors import HistoryError
 from features.expressions import literal, quoted
+from features.tables import EVERY_LOCATION
 from features.workspace import Snapshot
 
 AHEAD_DAYS = 180  # the furthest that a forecast may look into the calendar
@@ -20,7 +21,7 @@ READABLE = {
     "calendar": f"day <= $as_of + {AHEAD_DAYS}",
     "catalog": f"product_id IN ({SOLD.format(column='product_id')})",
     "locations": f"location_id IN ({SOLD.format(column='location_id')})",
-    "supply_terms": f"location_id IN ({SOLD.format(column='location_id')})"
+    "supply_terms": f"(location_id = {literal(EVERY_LOCATION)} OR location_id IN ({SOLD.format(column='location_id')}))"
                     f" AND product_id IN ({SOLD.format(column='product_id')})",
 }  # fmt: skip
 

@@ -73,6 +73,8 @@ def _at_least_zero(name: str, kind: Kind, meaning: str, *, default: str | None =
 
 PRODUCT = _text("product_id", "the retailer's product number", required=True)
 LOCATION = _text("location_id", "shop, dark store or warehouse that the units leave from", default="'all'")
+EVERY_LOCATION = "all"
+LOCATION_OR_ALL = _text("location_id", "the location that it holds for; 'all' for every one", default="'all'")
 
 ORDER_LINES = Table(
     "order_lines",
@@ -212,7 +214,7 @@ PLANS = Table(
     key=("product_id", "location_id", "starts_on"),
     columns=(
         PRODUCT,
-        LOCATION,
+        LOCATION_OR_ALL,
         Column("starts_on", "day", "first day in force", required=True),
         Column("ends_on", "day", "last day in force", required=True),
         Column("known_on", "day", "the day from which the plan counts as known", required=True),
@@ -229,7 +231,7 @@ SUPPLY_TERMS = Table(
     key=("product_id", "location_id"),
     columns=(
         PRODUCT,
-        LOCATION,
+        LOCATION_OR_ALL,
         _at_least_zero("lead_time_days", "int", "days from order to arrival"),
         Column("review_period_days", "int", "days between two orders",
                checks=(Check("review_period_days < 1", "review_period_days is below 1"),)),

@@ -9,6 +9,7 @@ from features.casts import local_day
 from features.identity import customer_id
 from features.intake import Taken
 from features.sources import Intake
+from features.tables import EVERY_LOCATION
 
 
 def unified_lines(taken: list[Taken], intake: Intake) -> Any:
@@ -78,9 +79,9 @@ def _with_promotion(rows: Any, plans: Any | None, key: list[str]) -> Any:
     if plans is None:
         promoted = rows.mutate(promotion=ibis.null("boolean"))
     else:
-        met = (
-            _met(rows.select(*key, month=rows.day.truncate("M")), plans).select(*key).distinct().mutate(promotion=True)
-        )
+        days = rows.select(*key, month=rows.day.truncate("M"), place=rows.location_id)
+        days = days.union(days.mutate(place=ibis.literal(EVERY_LOCATION)))
+        met = _met(days, plans).select(*key).distinct().mutate(promotion=True)
         promoted = rows.left_join(met, key).select(*rows.columns, promotion=met.promotion.fill_null(False))
     return promoted.select(
         *key, "sold_units", "returned_units", "available_share", "price", "discount_share", "promotion"
@@ -99,7 +100,7 @@ def _met(days: Any, plans: Any) -> Any:
 
 def _joined(days: Any, due: Any, by_month: Any) -> Any:
     pairs = days.join(due, [
-        days.product_id == due["product"], days.location_id == due["location"], by_month,
+        days.product_id == due["product"], days.place == due["location"], by_month,
         days.day >= due.starts, days.day <= due.ends, due.known <= days.day,
     ])  # fmt: skip
     return pairs.select(*days.columns)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.demand import Panel
+from features.tables import EVERY_LOCATION
 from models.settings import ReplenishmentSettings
 
 Doubles = npt.NDArray[np.float64]
@@ -45,14 +46,17 @@ class Stock:
 def terms_of(
     panel: Panel, settings: ReplenishmentSettings, supply_terms: pa.Table | None = None, catalog: pa.Table | None = None
 ) -> Terms:
-    """Each series' terms: the supply_terms row, else the catalog's pack size and shelf life, else the settings."""
+    """Each series' terms: its own supply_terms row, else the product's row for every location, else the catalog's
+    pack size and shelf life, else the settings; each value by itself."""
     own = _lookup(panel, supply_terms)
+    everywhere = _lookup(panel, supply_terms, [EVERY_LOCATION] * len(panel))
     product = {row["product_id"]: row for row in _rows(catalog, ("product_id", "pack_size", "shelf_life_days"))}
 
     def term(name: str, default: float, *, from_catalog: bool = False) -> Doubles:
         values = np.full(len(panel), default)
         for series, row in enumerate(own):
             value = row.get(name)
+            value = everywhere[series].get(name) if value is None else value
             if value is None and from_catalog:
                 value = product.get(panel.product_ids[series], {}).get(name)
                 value = value or None  # 0 in a catalog means that nobody filled it in
@@ -85,10 +89,10 @@ def stock_of(panel: Panel, stock: pa.Table | None = None) -> Stock:
                  np.array(on_order, np.float64))  # fmt: skip
 
 
-def _lookup(panel: Panel, table: pa.Table | None) -> list[dict[str, Any]]:
-    """The last row of each series, an empty one where the table has none."""
+def _lookup(panel: Panel, table: pa.Table | None, location_ids: list[str] | None = None) -> list[dict[str, Any]]:
+    """The last row of each series, an empty one where the table has none; `location_ids` stand for the panel's."""
     rows = {(row["product_id"], row["location_id"]): row for row in _rows(table)}
-    return [rows.get(key, {}) for key in zip(panel.product_ids, panel.location_ids, strict=True)]
+    return [rows.get(key, {}) for key in zip(panel.product_ids, location_ids or panel.location_ids, strict=True)]
 
 
 def _rows(table: pa.Table | None, columns: tuple[str, ...] | None = None) -> list[dict[str, Any]]:

@@ -82,6 +82,16 @@ def test_a_plan_counts_from_the_day_it_is_known(shop: Any) -> None:
     assert promoted == {date(2024, 3, 1): False, date(2024, 3, 3): True}
 
 
+def test_a_plan_without_a_location_holds_at_every_one(shop: Any) -> None:
+    snapshot = plans(shop, "milk,all,2024-03-01,2024-03-04,2024-03-01")
+    panel = load_panel(snapshot, date(2024, 3, 3), PanelSettings(min_sale_days=1, ahead_days=2))
+    found = dict(zip(zip(panel.product_ids, panel.location_ids, strict=True), panel.planned["promotion"].tolist(),
+                     strict=True))  # fmt: skip
+    assert found == {("bread", "s1"): [-1] * 5, ("milk", "s1"): [0, 1, 2, 3, -1], ("milk", "s2"): [0, 1, 2, 3, -1]}
+    promoted = [(row["product_id"], row["promotion"]) for row in snapshot.read("demand_history").to_pylist()]
+    assert sorted(promoted) == [("bread", False), ("milk", True), ("milk", True), ("milk", True)]
+
+
 def test_stock_tells_what_was_available(shop: Any) -> None:
     shop.write(
         "stock.csv", "product,shop,day,share\nmilk,s1,2024-03-01,0.5\nmilk,s1,2024-03-02,0\nmilk,s1,2024-03-09,1\n"

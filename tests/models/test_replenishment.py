@@ -165,6 +165,15 @@ def test_the_catalog_gives_pack_size_and_shelf_life_unless_the_terms_do():
     assert terms_of(ONE, ReplenishmentSettings(), None, catalog).pack_size[0] == 6
 
 
+def test_terms_without_a_location_hold_at_every_one_that_has_none_of_its_own():
+    rows = pa.table({"product_id": [ONE.product_ids[0]] * 2, "location_id": ["all", ONE.location_ids[0]],
+                     "lead_time_days": [5, None], "pack_size": [6.0, 8.0]})  # fmt: skip
+    everywhere = terms_of(ONE, ReplenishmentSettings(), rows.slice(0, 1))
+    assert (everywhere.lead_days[0], everywhere.pack_size[0]) == (5, 6)
+    both = terms_of(ONE, ReplenishmentSettings(), rows)
+    assert (both.lead_days[0], both.pack_size[0]) == (5, 8)
+
+
 @pytest.mark.parametrize(("days_old", "on_hand"), [(0, 7.0), (6, 7.0), (7, None), (-1, None)])
 def test_only_a_recent_count_of_the_past_is_believed(days_old: int, on_hand: float | None):
     day: date = ONE.as_of - timedelta(days=days_old)
