@@ -139,6 +139,10 @@ class Recommender(ABC):
         """What proposed each entry of `scored`; the recommender's own name where it has one source only."""
         return [self.name] * len(scored.query)
 
+    def said(self, queries: Queries, scored: Scored) -> tuple[list[str], list[str]]:
+        """`sources` and `reasons` at once, for those that find both in the same work."""
+        return self.sources(queries, scored), self.reasons(queries, scored)
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write everything `score` needs as plain files (.npy, JSON, LightGBM text) into `folder`."""

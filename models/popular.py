@@ -15,7 +15,7 @@ from features.arrays import open_json, open_record, save_json, save_record
 from features.customers import Long, owned_of
 from features.history import UNKNOWN, Int, Purchases, day_number
 from models.contracts import Bools, Queries, Recommender, Scored
-from models.ranking import Numbers, lists_of_places
+from models.ranking import BestOfPlaces, Numbers, lists_of_places
 from models.reasons import bought_by
 from models.saved_settings import open_settings, save_settings
 
@@ -91,7 +91,7 @@ class Popular(Recommender):
 
     def fit(self, purchases: Purchases) -> Self:
         """Count buyers in the last `popular_days`, or in a wider window where those hold hardly a purchase."""
-        self.purchases = purchases
+        self.purchases, self._best = purchases, BestOfPlaces()
         self.window_days = _window(purchases, self.settings.popular_days)
         rows = np.flatnonzero(purchases.day > day_number(purchases.as_of) - self.window_days)
         nowhere = np.zeros(len(rows), np.int32)
@@ -125,10 +125,11 @@ class Popular(Recommender):
         places = np.stack([queries.location, queries.channel], axis=1)
         distinct, place = np.unique(places, axis=0, return_inverse=True)
 
-        def share(number: int) -> Numbers:
-            return self.share(*distinct[number].tolist())
+        def best_of(number: int, count: int) -> tuple[Int, Numbers]:
+            where = tuple(distinct[number].tolist())
+            return self._best.at(where, lambda here: self.share(*here), count, queries.allowed)
 
-        return lists_of_places(queries, place.ravel().astype(np.int32), share, limit, len(self.purchases.products))
+        return lists_of_places(queries, place.ravel().astype(np.int32), best_of, limit, len(self.purchases.products))
 
     def reasons(self, queries: Queries, scored: Scored) -> list[str]:
         """Count the buyers here if the product was bought here in the window, else everywhere, else ever."""
@@ -158,7 +159,7 @@ class Popular(Recommender):
     @classmethod
     def open(cls, folder: Path, purchases: Purchases) -> Self:
         opened = cls(open_settings(folder))
-        opened.purchases = purchases
+        opened.purchases, opened._best = purchases, BestOfPlaces()
         opened.window_days = open_json(folder, "window")["days"]
         for name in _LEVELS:
             setattr(opened, name, open_record(folder / name, Counts))

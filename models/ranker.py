@@ -139,12 +139,12 @@ class Ranker(Recommender):
 
     def reasons(self, queries: Queries, scored: Scored) -> list[str]:
         """The reason of the source that speaks most plainly for the entry."""
-        return self._said(queries, scored)[1]
+        return self.said(queries, scored)[1]
 
     def sources(self, queries: Queries, scored: Scored) -> list[str]:
-        return self._said(queries, scored)[0]
+        return self.said(queries, scored)[0]
 
-    def _said(self, queries: Queries, scored: Scored) -> tuple[list[str], list[str]]:
+    def said(self, queries: Queries, scored: Scored) -> tuple[list[str], list[str]]:
         """Own products speak for themselves; then what goes with them; then popularity."""
         asked = self._at_home(queries)
         owned = self.features.owned.find(asked.customer[scored.query], scored.product) >= 0
@@ -154,9 +154,11 @@ class Ranker(Recommender):
         names, why = [""] * len(said), [""] * len(said)
         for number, name in enumerate(("personal", "items", "popular")):
             at = np.flatnonzero(said == number)
+            if not len(at):
+                continue
             part = Scored(scored.query[at], scored.product[at], scored.score[at])
             source = self.proposers.fitted[name]
-            told = zip(at.tolist(), source.sources(asked, part), source.reasons(asked, part), strict=True)
+            told = zip(at.tolist(), *source.said(asked, part), strict=True)
             for index, its_name, reason in told:
                 names[index], why[index] = its_name, reason
         return names, why

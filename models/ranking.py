@@ -9,6 +9,9 @@ from features.history import Float, Int
 from models.contracts import Bools, Queries, Scored, ranked
 
 Numbers = npt.NDArray[np.float64]
+Place = tuple[int, ...]
+KEPT_PRODUCTS = 300  # of a place: enough for the longest list and what most baskets exclude
+KEPT_PLACES = 5000
 
 
 def flat(lists: Sequence[Int]) -> tuple[Int, Int]:
@@ -33,23 +36,45 @@ def admitted(queries: Queries, query: Int, product: Int, products: int) -> Bools
     return keep
 
 
+class BestOfPlaces:
+    """The best products of each place asked about, kept so that no answer ranks the whole catalogue again."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Place, tuple[Int, Numbers]] = {}
+
+    def at(
+        self, place: Place, scores: Callable[[Place], Numbers], count: int, allowed: Bools | None
+    ) -> tuple[Int, Numbers]:
+        """Codes and scores of the `count` best allowed products; `scores` are those of every product there."""
+        if allowed is not None or count > KEPT_PRODUCTS:
+            score = scores(place)
+            return _chosen(score if allowed is None else np.where(allowed, score, -np.inf), count)
+        if place not in self._kept:
+            if len(self._kept) >= KEPT_PLACES:
+                self._kept.clear()
+            self._kept[place] = _chosen(scores(place), KEPT_PRODUCTS)
+        product, score = self._kept[place]
+        return product[:count], score[:count]
+
+
+def _chosen(score: Numbers, count: int) -> tuple[Int, Numbers]:
+    product = best(score, count)
+    return product, score[product]
+
+
 def lists_of_places(
-    queries: Queries, place: Int, scores: Callable[[int], Numbers], limit: int, products: int
+    queries: Queries, place: Int, best_of: Callable[[int, int], tuple[Int, Numbers]], limit: int, products: int
 ) -> Scored:
     """The best products of each query's place, where all queries of a place share its scores.
 
-    `place` has one code per query; `scores` gives float64 [products] for one, -inf for what it never names.
+    `place` has one code per query; `best_of` gives the codes and scores of so many best products of one.
     """
     excluded = np.fromiter((len(codes) for codes in queries.excluded), np.int64, len(queries))
     lists: list[tuple[Int, Int, Numbers | Float]] = []
     for one in np.unique(place).tolist():
-        score, asking = scores(one), np.flatnonzero(place == one).astype(np.int32)
-        if queries.allowed is not None:
-            score = np.where(queries.allowed, score, -np.inf)
-        chosen = best(score, limit + int(excluded[asking].max()))
-        lists.append(
-            (np.repeat(asking, len(chosen)), np.tile(chosen, len(asking)), np.tile(score[chosen], len(asking)))
-        )
+        asking = np.flatnonzero(place == one).astype(np.int32)
+        chosen, score = best_of(one, limit + int(excluded[asking].max()))
+        lists.append((np.repeat(asking, len(chosen)), np.tile(chosen, len(asking)), np.tile(score, len(asking))))
     found = joined(lists)
     keep = admitted(queries, found.query, found.product, products)
     return Scored(found.query[keep], found.product[keep], found.score[keep]).top(limit)

@@ -142,16 +142,25 @@ class Surfaces:
     def rank(self, surface: Surface, queries: Queries, limit: int) -> Answers:
         """Ask the surface's models one after another until each list is full."""
         stages = self._stages(surface, queries)
-        lists = [model.score(asked, limit) for model, asked in stages]
-        joined, origin = one_after_another(lists, len(self.purchases.products), limit)
+        joined, origin = self._filled(stages, len(queries) * limit, limit)
         sources, reasons = [""] * len(origin), [""] * len(origin)
-        for number, (model, asked) in enumerate(stages):
+        for number in np.unique(origin).tolist():
+            model, asked = stages[number]
             where = np.flatnonzero(origin == number)
             part = Scored(joined.query[where], joined.product[where], joined.score[where])
-            named, why = model.sources(asked, part), model.reasons(asked, part)
-            for index, source, reason in zip(where.tolist(), named, why, strict=True):
+            for index, source, reason in zip(where.tolist(), *model.said(asked, part), strict=True):
                 sources[index], reasons[index] = source, reason
         return Answers(joined, sources, reasons)
+
+    def _filled(self, stages: list[tuple[Recommender, Queries]], wanted: int, limit: int) -> tuple[Scored, Int]:
+        """The stages' lists one after another, and the stage of each entry; none is asked once all lists are full."""
+        lists: list[Scored] = []
+        for model, asked in stages:
+            lists.append(model.score(asked, limit))
+            joined, origin = one_after_another(lists, len(self.purchases.products), limit)
+            if len(origin) == wanted:
+                break
+        return joined, origin
 
     def _stages(self, surface: Surface, queries: Queries) -> list[tuple[Recommender, Queries]]:
         main, popular = (self.models["main"], queries), (self.models["popular"], queries)

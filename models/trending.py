@@ -9,7 +9,7 @@ from features.arrays import open_json, open_record, save_json, save_record
 from features.history import Int, Purchases, day_number
 from models.contracts import Bools, Queries, Recommender, Scored
 from models.popular import Counts, count_buyers
-from models.ranking import Numbers, lists_of_places
+from models.ranking import BestOfPlaces, Numbers, lists_of_places
 from models.reasons import growing
 from models.saved_settings import open_settings, save_settings
 
@@ -25,7 +25,7 @@ class Trending(Recommender):
 
     def fit(self, purchases: Purchases) -> Self:
         """Compare the last half of `popular_days` with as many days before."""
-        self.purchases = purchases
+        self.purchases, self._best = purchases, BestOfPlaces()
         self.window_days = max(self.settings.popular_days // 2, 1)
         age = day_number(purchases.as_of) - purchases.day
         recent = np.flatnonzero(age < self.window_days)
@@ -58,7 +58,11 @@ class Trending(Recommender):
 
     def score(self, queries: Queries, limit: int) -> Scored:
         """The score is the growth ratio; what does not grow has no entry."""
-        return lists_of_places(queries, queries.location, self.growth, limit, len(self.purchases.products))
+
+        def best_of(location: int, count: int) -> tuple[Int, Numbers]:
+            return self._best.at((location,), lambda here: self.growth(*here), count, queries.allowed)
+
+        return lists_of_places(queries, queries.location, best_of, limit, len(self.purchases.products))
 
     def reasons(self, queries: Queries, scored: Scored) -> list[str]:
         here, before = self._buyers(queries.location[scored.query], scored, "_here")
@@ -90,7 +94,7 @@ class Trending(Recommender):
     @classmethod
     def open(cls, folder: Path, purchases: Purchases) -> Self:
         opened = cls(open_settings(folder))
-        opened.purchases = purchases
+        opened.purchases, opened._best = purchases, BestOfPlaces()
         opened.window_days = open_json(folder, "window")["days"]
         for name in LEVELS:
             setattr(opened, name, open_record(folder / name, Counts))

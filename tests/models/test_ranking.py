@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.contracts import Queries, ranked
-from models.ranking import admitted, best, one_after_another
+from models.ranking import BestOfPlaces, Numbers, Place, admitted, best, one_after_another
 
 NOTHING = np.empty(0, np.int32)
 
@@ -49,3 +49,21 @@ def test_lists_are_filled_up_in_order_without_repeats_and_scores_never_rise() ->
     for query in range(3):
         assert (np.diff(filled.score[filled.query == query]) < 0).all()
     assert filled.score[filled.query == 1][0] == pytest.approx(3.0)
+
+
+def test_a_place_is_ranked_once_and_answers_as_if_ranked_anew() -> None:
+    score = np.array([0.2, -np.inf, 0.7, 0.2, 0.9, 0.0])
+    asked: list[Place] = []
+
+    def scores(place: Place) -> Numbers:
+        asked.append(place)
+        return score
+
+    kept = BestOfPlaces()
+    for count in (2, 4, 1, 6):
+        product, found = kept.at((3, -1), scores, count, None)
+        assert product.tolist() == best(score, count).tolist()
+        assert found.tolist() == score[product].tolist()
+    assert asked == [(3, -1)]
+    allowed = np.array([True, True, False, True, False, True])
+    assert kept.at((3, -1), scores, 3, allowed)[0].tolist() == [0, 3, 5]

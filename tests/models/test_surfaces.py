@@ -15,7 +15,8 @@ import pytest
 from features.errors import BundleError, HistoryError
 from features.history import Purchases, purchases_from
 from features.tables import RECOMMENDATIONS
-from models.contracts import Query, Recommendation
+from models.contracts import Queries, Query, Recommendation, Scored
+from models.popular import Popular
 from models.settings import RecommendSettings
 from models.surfaces import SURFACES, Surface, Surfaces, recommendation_table
 from tests.fixtures import tiny_models
@@ -233,3 +234,28 @@ def same(one: object, other: object) -> bool:
 def test_a_query_without_a_location_is_asked_at_the_usual_one(surfaces: Surfaces) -> None:
     coded = surfaces.coded([Query("c01"), Query("c01", location_id="s2"), replace(QUERIES[3])])
     assert coded.location.tolist() == [1, 2, -1]
+
+
+class Unasked(Popular):
+    def score(self, queries: Queries, limit: int) -> Scored:
+        raise AssertionError(f"asked for {limit} more products although every list was full")
+
+
+def test_no_further_model_is_asked_once_every_list_is_full(surfaces: Surfaces) -> None:
+    limit = 2
+    whole = {surface: surfaces.answer(surface, [Query("c01", product_id="p05")], limit) for surface in SURFACES}
+    lazy = Surfaces()
+    lazy.__dict__ |= surfaces.__dict__ | {"models": surfaces.models | {"popular": Unasked(SETTINGS)}}
+    for surface, lists in whole.items():
+        if not any(item.source.startswith("popular") for item in lists[0]):
+            assert lazy.answer(surface, [Query("c01", product_id="p05")], limit) == lists
+    with pytest.raises(AssertionError, match="asked for 2 more products"):
+        lazy.answer("for-you", [Query("nobody")], limit)
+
+
+def test_what_was_asked_before_changes_no_answer(surfaces: Surfaces) -> None:
+    for surface in SURFACES:
+        before = surfaces.answer(surface, QUERIES, 5)
+        surfaces.answer(surface, QUERIES, 9, np.arange(len(surfaces.purchases.products)) % 2 == 0)
+        surfaces.answer(surface, QUERIES, 400)
+        assert surfaces.answer(surface, QUERIES, 5) == before
