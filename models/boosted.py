@@ -25,6 +25,7 @@ from models.boosted_features import (
     Sight,
     categorical_positions,
     feature_count,
+    feature_names,
     fill_rows,
     origin_features,
 )
@@ -153,7 +154,8 @@ class Boosted(CalibratedForecaster):
         label = units[rows] if units[rows].any() else np.full(len(rows), LEAST_LABEL)
         data = lgb.Dataset(
             matrix[rows], label=label, init_score=np.log(base[rows]), free_raw_data=True,
-            categorical_feature=categorical_positions(panel), params={"verbosity": -1},
+            feature_name=feature_names(panel), categorical_feature=categorical_positions(panel),
+            params={"verbosity": -1},
         )  # fmt: skip
         own = {
             "seed": self.settings.seed,

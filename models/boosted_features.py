@@ -4,6 +4,7 @@ Nothing is read after the origin except what is known in advance: the calendar, 
 origin already (a forecast h days ahead uses a plan only if it was known h days before its day).
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -23,6 +24,8 @@ FAR = 400  # days since something that never happened in sight
 NEAR_HOLIDAY_DAYS = 14
 MAX_CODES = 250  # a category level with more codes is not used as such
 PLAN_DAYS = 182
+HOLIDAY = "holiday"
+CATEGORY_LEVEL = "category_level_"
 
 
 @dataclass(frozen=True)
@@ -236,19 +239,39 @@ def fill_rows(
         at += block.shape[1]
 
 
+def feature_names(panel: Panel) -> list[str]:
+    """The columns that `fill_rows` writes for this panel, named in the letters that LightGBM takes."""
+    plans = [f"{number}_{_plain(name)}" for number, name in enumerate(sorted(panel.planned))]
+    groups = ["location", "product", *(["category"] if panel.category.shape[1] else [])]
+    return [
+        "days_ahead",
+        *("weekday", "day_of_month", "working_day", HOLIDAY, "days_to_holiday", "days_since_holiday"),
+        *("same_weekday_4_weeks", "same_weekday_12_weeks"),
+        *(f"{group}_weekday" for group in groups),
+        *("year_ago", "year_ago_trend"),
+        *(f"plan_{plan}" for plan in plans),
+        *(f"{CATEGORY_LEVEL}{level}" for level in range(len(category_columns(panel)))),
+        *(f"mean_{days}_days" for days in WINDOWS),
+        *("week_to_month", "month_to_quarter", "sale_days_28", "sale_days_112", "spread_56_days", "most_28_days"),
+        *("units_per_sale_day", "days_since_sale", "age_days"),
+        *(() if panel.price is None else ("price", "price_to_usual")),
+        *(f"plan_{plan}_{what}" for plan in plans for what in ("share", "uplift")),
+        *(f"{group}_{what}" for group in groups for what in ("month", "week_to_month", "month_to_quarter")),
+    ]
+
+
 def feature_count(panel: Panel) -> int:
     """How many columns `fill_rows` writes for this panel."""
-    plans, prices = len(panel.planned), 0 if panel.price is None else 2
-    groups = 3 if panel.category.shape[1] else 2
-    week, origin = 2 + groups, len(WINDOWS) + 9 + prices + 2 * plans + 3 * groups
-    return 1 + 6 + week + 2 + plans + len(category_columns(panel)) + origin
+    return len(feature_names(panel))
 
 
 def categorical_positions(panel: Panel) -> list[int]:
     """Which columns are codes: the holiday, and the category levels."""
-    groups = 3 if panel.category.shape[1] else 2
-    first = 1 + 6 + 2 + groups + 2 + len(panel.planned)
-    return [4, *range(first, first + len(category_columns(panel)))]
+    return [at for at, name in enumerate(feature_names(panel)) if name == HOLIDAY or name.startswith(CATEGORY_LEVEL)]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^0-9A-Za-z]+", "_", name)
 
 
 def _code_column(codes: Int) -> Float:
