@@ -127,7 +127,13 @@ def _log(subject: Subject, store: Store, board: Scoreboard, key: str, files: Pat
             fingerprint=subject.fingerprint,
             files=files,
             metrics=_metrics(subject, board),
-            tags={"key": key, "retailer": subject.recipe.retailer.name},
+            by_cutoff=board.flat_by_cutoff(method_of(subject)),
+            tags={
+                "key": key,
+                "retailer": subject.recipe.retailer.name,
+                "cutoffs": ", ".join(sorted({score.cutoff.isoformat() for score in board.scores})),
+                "methods": ", ".join(dict.fromkeys(score.method for score in board.scores)),
+            },
         )
     )
 

@@ -77,7 +77,7 @@ def backtest(
     from training.backtest import cutoffs_of, judge
     from training.experiments import Store
     from training.exports import check_target, score_table, write_file
-    from training.printing import print_scores
+    from training.printing import print_scores, print_segments
     from training.progress import showing_progress
     from training.subject import subject
 
@@ -89,6 +89,7 @@ def backtest(
     with showing_progress() as progress:
         board = judge(chosen, Store(place), cutoffs_of(chosen, cutoffs), names, progress)
     print_scores(kind, board)
+    print_segments(kind, board)
     if out is not None:
         write_file(score_table(board), out)
         print(f"every figure is in {out}", file=sys.stderr)

@@ -31,6 +31,7 @@ ALIASES: tuple[Alias, ...] = ("champion", "challenger", "previous")
 PYFUNC = Path(__file__).parent / "pyfunc"
 # Parameters longer than this are refused by MLflow.
 LONGEST_PARAMETER = 500
+BY_CUTOFF = "by_cutoff"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class Run:
-    """What is logged of a training or a backtest. `files` is a folder of artifacts, `recipe` the whole recipe."""
+    """What is logged of a training or a backtest. `files` is a folder of artifacts, `recipe` the whole recipe.
+
+    `metrics` are means over the cut-offs; `by_cutoff` become series of points, their step the cut-off as YYYYMMDD.
+    """
 
     kind: Kind
     name: str
@@ -58,6 +62,7 @@ class Run:
     fingerprint: str
     files: Path
     metrics: Mapping[str, float] = field(default_factory=dict)
+    by_cutoff: Mapping[date, Mapping[str, float]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -181,6 +186,9 @@ class Store:
             self._mlflow.log_params({f"library.{name}": version for name, version in library_versions()})
             self._mlflow.log_dict(run.recipe, "recipe.json")
             self._mlflow.log_metrics(dict(run.metrics))
+            for cutoff, figures in run.by_cutoff.items():
+                points = {f"{BY_CUTOFF}.{name}": value for name, value in figures.items()}
+                self._mlflow.log_metrics(points, step=int(f"{cutoff:%Y%m%d}"))
             if any(run.files.iterdir()):
                 self._mlflow.log_artifacts(str(run.files))
             yield active.info.run_id

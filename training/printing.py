@@ -43,17 +43,44 @@ def _is_number(text: str) -> bool:
 
 
 def print_scores(kind: "Kind", board: "Scoreboard") -> None:
-    """Print a backtest: one row per method, means over the cut-offs, the best of each column marked."""
+    """Print a backtest: one row per method, means over the cut-offs, the best of each column marked; then who wins.
+
+    Where an interval was measured, half its mean width stands after ±.
+    """
+    from training.verdict import verdicts
+
     frame = board.frame()
-    means = board.means(SHOWN[kind])
+    means, margins = board.means(SHOWN[kind]), board.margins(SHOWN[kind])
     best = {name: _best(name, means[name]) for name in means.columns}
     rows = [
-        [str(method), *(f"{value:.4f}{' *' if best[name] == method else '  '}" if not math.isnan(value) else "-"
-                        for name, value in zip(means.columns, row, strict=True))]
-        for method, row in zip(means.index, means.to_numpy(), strict=True)
+        [str(method), *(_cell(value, margin, best[name] == method)
+                        for name, value, margin in zip(means.columns, values, spreads, strict=True))]
+        for method, values, spreads in zip(means.index, means.to_numpy(), margins.to_numpy(), strict=True)
     ]  # fmt: skip
     days = ", ".join(str(day) for day in sorted(frame["cutoff"].unique()))
-    print_table(f"backtest {kind}, mean over {days} (* best)", ["method", *means.columns], rows)
+    interval = ", ± 95 % interval of one cut-off" if margins.notna().any(axis=None) else ""
+    print_table(f"backtest {kind}, mean over {days} (* best{interval})", ["method", *means.columns], rows)
+    for line in verdicts(kind, board):
+        print(line)
+
+
+def print_segments(kind: "Kind", board: "Scoreboard") -> None:
+    """Print the first figure of a backtest by segment: one row per segment, one column per method."""
+    metric = SHOWN[kind][0]
+    frame = board.frame()
+    frame = frame[frame["metric"] == metric]
+    wide = frame.pivot_table(index="segment", columns="method", values="value", aggfunc="mean", sort=False)
+    methods = list(dict.fromkeys(frame["method"]))
+    rows = [[str(segment), *(_cell(value).strip() for value in values)]
+            for segment, values in zip(wide.index, wide[methods].to_numpy(), strict=True)]  # fmt: skip
+    print_table(f"{metric} by segment", ["segment", *methods], rows)
+
+
+def _cell(value: float, margin: float = math.nan, best: bool = False) -> str:
+    if math.isnan(value):
+        return "-"
+    spread = "" if math.isnan(margin) else f" ±{margin:.3f}"
+    return f"{value:.4f}{spread}{' *' if best else '  '}"
 
 
 def _best(name: str, column: Any) -> Any:

@@ -24,8 +24,8 @@ from models.recommenders import make_recommender
 from models.settings import RecommendSettings
 from training.recommend_metrics import bootstrap_intervals, hit_matrix, measure
 from training.scoreboard import Score, Scoreboard
+from training.verdict import BASELINES
 
-BASELINES = ("popular", "personal")
 PLACES = 10
 DEEP = 500  # places of a list that are searched for products bought before
 
@@ -69,7 +69,7 @@ def backtest_recommend(
     (below, or at and above, the median number of orders). Intervals are 95 % over customers. Raises HistoryError
     when a cut-off has no known customer to ask about.
     """
-    methods = list(dict.fromkeys((*BASELINES, *names)))
+    methods = list(dict.fromkeys((*BASELINES["recommend"], *names)))
     scores: list[Score] = []
     asked: dict[str, int] = {}
     with progress.step("recommend backtest", len(cutoffs) * len(methods)) as step:

@@ -38,11 +38,20 @@ class Scoreboard:
 
     def means(self, metrics: Sequence[str], segment: str = "all") -> pd.DataFrame:
         """Mean over cut-offs: one row per method in the order judged, one column per metric."""
-        frame = self.frame()
+        return self._wide("value", metrics, segment)
+
+    def margins(self, metrics: Sequence[str], segment: str = "all") -> pd.DataFrame:
+        """Half the width of the 95 % intervals, mean over cut-offs, shaped as `means`; NaN where none was measured."""
+        return self._wide("margin", metrics, segment)
+
+    def _wide(self, column: str, metrics: Sequence[str], segment: str) -> pd.DataFrame:
+        frame = self.frame().assign(margin=lambda every: (every["high"] - every["low"]) / 2)
         frame = frame[(frame["segment"] == segment) & frame["metric"].isin(metrics)]
         order = list(dict.fromkeys(frame["method"]))
-        wide = frame.pivot_table(index="method", columns="metric", values="value", aggfunc="mean", sort=False)
-        return wide.reindex(index=order, columns=[name for name in metrics if name in wide.columns])
+        wide = frame.pivot_table(index="method", columns="metric", values=column, aggfunc="mean", sort=False,
+                                 dropna=False)  # fmt: skip
+        measured = set(frame["metric"])
+        return wide.reindex(index=order, columns=[name for name in metrics if name in measured])
 
     def flat(self, method: str) -> dict[str, float]:
         """Metric names as MLflow wants them (metric, or metric.segment) with the method's mean over cut-offs."""
@@ -51,6 +60,14 @@ class Scoreboard:
             if score.method == method:
                 values.setdefault(flat_name(score.metric, score.segment), []).append(score.value)
         return {name: fmean(parts) for name, parts in values.items()}
+
+    def flat_by_cutoff(self, method: str) -> dict[date, dict[str, float]]:
+        """The same names with the method's figures at each cut-off."""
+        figures: dict[date, dict[str, float]] = {}
+        for score in self.scores:
+            if score.method == method:
+                figures.setdefault(score.cutoff, {})[flat_name(score.metric, score.segment)] = score.value
+        return figures
 
 
 def flat_name(metric: str, segment: str = "all") -> str:

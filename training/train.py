@@ -74,6 +74,7 @@ def _register(subject: Subject, bundle: Bundle, store: Store, files: Path, board
         fingerprint=subject.fingerprint,
         files=files,
         metrics=board.flat(method_of(subject)) if board is not None else {},
+        by_cutoff=board.flat_by_cutoff(method_of(subject)) if board is not None else {},
         tags={"as_of": subject.as_of.isoformat(), "retailer": subject.recipe.retailer.name},
     )
     return store.register(run, bundle, figures)

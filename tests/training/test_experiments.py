@@ -110,3 +110,16 @@ def test_a_backtest_is_logged_with_its_figures_and_pictures_and_read_the_second_
     assert "backtest" not in second.stderr
     names = {path.name for path in (own_shop / "artifacts/forecast").rglob("*") if path.is_file()}
     assert {"backtest.csv", "backtest.json", "wape.png", "coverage.png", "error_by_horizon.png"} <= names
+
+
+def test_a_backtest_logs_means_and_a_point_for_each_cutoff(own_shop: Path):
+    days, methods = "2024-04-22,2024-05-06", "personal,popular"
+    done(own_shop, "backtest", "recommend", "--cutoffs", days, "--methods", methods, *CHEAP)
+    client = mlflow.MlflowClient(tracking_uri(Workspace(own_shop)))
+    experiment = client.get_experiment_by_name(registered_name("recommend"))
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.data.tags["cutoffs"] == days.replace(",", ", ")
+    points = {point.step: point.value for point in client.get_metric_history(run.info.run_id, "by_cutoff.hit_at_10")}
+    assert list(points) == [20240422, 20240506]
+    assert run.data.metrics["hit_at_10"] == pytest.approx(sum(points.values()) / 2)
