@@ -42,7 +42,7 @@ class Recommending:
         query = Query(
             customer_id=customer_id,
             location_id=request.location_id,
-            channel=request.channel or (request.account.channel if request.account else None),
+            channel=_channel_of(request),
             basket=tuple(request.basket),
             product_id=request.product_id,
             excluded=tuple(request.filters.exclude),
@@ -87,6 +87,9 @@ class Recommending:
             yield f"customer {customer_id!r} is unknown to the model: answered as a guest"
         if request.location_id is not None and purchases.locations.code(request.location_id) < 0:
             yield f"location {request.location_id!r} is unknown to the model: answered for all locations"
+        channel = _channel_of(request)
+        if channel is not None and purchases.channels.code(channel) < 0:
+            yield f"channel {channel!r} is unknown to the model: answered for all channels"
         if request.product_id is not None and purchases.products.code(request.product_id) < 0:
             yield f"product {request.product_id!r} is unknown to the model"
         strangers = [product for product in request.basket if purchases.products.code(product) < 0]
@@ -96,6 +99,10 @@ class Recommending:
 
     def _find_allowed(self, categories: tuple[str, ...], brands: tuple[str, ...]) -> Bools | None:
         return allowed_products(self.surfaces.purchases.catalog, categories, brands)
+
+
+def _channel_of(request: RecommendationRequest) -> str | None:
+    return request.channel or (request.account.channel if request.account else None)
 
 
 def customer_ids_of(account: Account) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from serving.bodies import read_bytes, read_message
 from serving.document import ABOUT, answered, describe_bodies, documented_body, one_of
 from serving.edge import Edge
 from serving.events import EventBatch, read_events
-from serving.faults import Detail, Fault, documented, fault_of, fault_response
+from serving.faults import Detail, Fault, documented, fault_of, fault_response, refuse_repeats
 from serving.live import EventStore, StorageUnavailable
 from serving.measures import Measures
 from serving.messages import (
@@ -158,6 +158,7 @@ def _add_planning(app: FastAPI, server: Server) -> None:
              responses=answered(ForecastPage, "text/csv") | faults)  # fmt: skip
     def forecasts(request: Request, query: Annotated[ForecastQuery, Query()]) -> Response:
         """Pages in JSON, or a stream of CSV (format=csv or Accept: text/csv)."""
+        refuse_repeats(request)
         planning = server.released.planning()
         if _wants_csv(request, query):
             return _csv(planning.forecasts_csv(query), "forecasts.csv")
@@ -167,6 +168,7 @@ def _add_planning(app: FastAPI, server: Server) -> None:
              responses=answered(ProposalPage, "text/csv") | faults)  # fmt: skip
     def order_proposals(request: Request, query: Annotated[ProposalQuery, Query()]) -> Response:
         """Pages in JSON, or a stream of CSV (format=csv or Accept: text/csv)."""
+        refuse_repeats(request)
         planning = server.released.planning()
         if _wants_csv(request, query):
             return _csv(planning.order_proposals_csv(query), "order-proposals.csv")
@@ -190,11 +192,13 @@ def _add_operations(app: FastAPI, server: Server) -> None:
         released = server.released
         return _json(ModelsAnswer(models=released.models, problems=[*released.missing, *released.problems]))
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="The process answers", tags=["operations"], responses=documented())
     @app.get("/livez", include_in_schema=False)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", summary="The bundles are open", tags=["operations"],
              responses=answered(Readiness) | documented("not_ready"))  # fmt: skip
     async def readyz() -> Response:

@@ -7,18 +7,23 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from serving.faults import Fault, invalid
+from serving.faults import Detail, Fault, invalid
 
 Message = TypeVar("Message", bound=BaseModel)
 
 
 async def read_bytes(request: Request, max_bytes: int) -> bytes:
-    """Return the body. Raises Fault for another media type, an encoding, or more than `max_bytes`."""
+    """Return the body. Raises Fault for another media type, an encoding, parameters, or more than `max_bytes`."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
         raise Fault("unsupported_media_type", f"Content-Type is {media or 'missing'!r}: send application/json")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Fault("unsupported_media_type", "compressed bodies are not read: send it without Content-Encoding")
+    if request.query_params:
+        details = [
+            Detail(where=name, what="unknown parameter: write it into the body") for name in request.query_params
+        ]
+        raise Fault("invalid_request", "parameters in the address are not read here: write them into the body", details)
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)

@@ -46,8 +46,10 @@ def _sent_batch(body: bytes) -> list[Any] | None:
         content = pydantic_core.from_json(body)
     except ValueError as fault:
         raise malformed(str(fault)) from None
-    events = content.get("events") if isinstance(content, dict) else None
-    return events if isinstance(events, list) else None
+    if not isinstance(content, dict) or "events" not in content:
+        return None
+    events = content["events"]
+    return events if isinstance(events, list) else list(parse(body, EventBatch).events)
 
 
 def _events_fault(fault: dict[str, Any], sent: list[Any]) -> EventsFault:

@@ -87,6 +87,15 @@ def invalid(wrong: ValidationError | RequestValidationError, known: Iterable[str
     return Fault("invalid_request", f"{plural} wrong: {places}", details)
 
 
+def refuse_repeats(request: Request) -> None:
+    """Raise a Fault where a parameter is sent more than once: only one of its values would be answered."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        details = [Detail(where=name, what="sent more than once: ask once for each value") for name in repeated]
+        raise Fault("invalid_request", f"sent more than once: {', '.join(repeated)[:200]}", details)
+
+
 def detail_of(fault: dict[str, Any], known: tuple[str, ...], skip: int) -> Detail:
     """One of pydantic's errors in our words."""
     loc = fault["loc"][skip:]

@@ -115,7 +115,10 @@ class RecommendationAnswer(BaseModel):
 
 
 def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{moment.isoformat()} lies outside the years 1 to 9999 in UTC") from None
 
 
 EventType = Literal["view", "search", "click", "add_to_cart", "purchase", "return", "impression", "dismiss"]

@@ -1,12 +1,22 @@
 """What planners ask and are answered: forecasts and order proposals."""
 
+import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from features.tables import FORECAST_LEVELS
 
+
+def _written_as_a_day(value: Any) -> Any:
+    if isinstance(value, str) and not DAY.fullmatch(value):
+        raise ValueError(f"{value[:40]!r} is not a day: write YYYY-MM-DD")
+    return value
+
+
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+Day = Annotated[date, BeforeValidator(_written_as_a_day)]
 Text = Annotated[str, Field(min_length=1, max_length=400)]
 MOST_ROWS = 10_000
 PAGE_ROWS = 1_000
@@ -39,8 +49,8 @@ class PlannerQuery(BaseModel):
 class ForecastQuery(PlannerQuery):
     """Which forecasts, which days of them, and which quantiles."""
 
-    first_day: date | None = Field(default=None, alias="from", description="first target date, YYYY-MM-DD")
-    last_day: date | None = Field(default=None, alias="to", description="last target date, YYYY-MM-DD")
+    first_day: Day | None = Field(default=None, alias="from", description="first target date, YYYY-MM-DD")
+    last_day: Day | None = Field(default=None, alias="to", description="last target date, YYYY-MM-DD")
     quantiles: Annotated[str, Field(max_length=200)] = Field(
         default="0.05,0.5,0.95",
         description="levels, comma-separated, of " + ", ".join(f"{level:g}" for level in FORECAST_LEVELS),
@@ -55,11 +65,13 @@ class ForecastQuery(PlannerQuery):
                 raise ValueError(f"there is no quantile {part.strip()!r}: choose of {known}")
         return value
 
-    @model_validator(mode="after")
-    def _days_in_order(self) -> "ForecastQuery":
-        if self.first_day and self.last_day and self.first_day > self.last_day:
-            raise ValueError("from is after to: swap them")
-        return self
+    @field_validator("last_day")
+    @classmethod
+    def _days_in_order(cls, last_day: date | None, read: ValidationInfo) -> date | None:
+        first_day = read.data.get("first_day")
+        if first_day is not None and last_day is not None and first_day > last_day:
+            raise ValueError(f"{last_day} is before from, {first_day}: swap them")
+        return last_day
 
     @property
     def levels(self) -> list[float]:

@@ -68,3 +68,10 @@ def test_more_events_than_the_setting_allows_are_refused_together(client):
     assert answer.status_code == 413
     assert answer.json()["error"]["code"] == "too_many_events"
     assert "21 events, at most 20" in answer.json()["error"]["message"]
+
+
+def test_an_instant_that_utc_cannot_hold_is_one_rejected_event_not_a_fault_of_the_server(client):
+    for moment in ("9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+10:00"):
+        answer = send(client, {"events": [event(f"e{moment}", happened_at=moment), event(f"good {moment}")]})
+        assert (answer["accepted"], answer["rejected"]) == (1, 1)
+        assert answer["faults"][0]["what"] == f"{moment} lies outside the years 1 to 9999 in UTC"

@@ -70,3 +70,8 @@ def test_the_docs_page_loads_nothing_from_elsewhere(client):
         assert part in page
         assert client.get("/" + part).status_code == 200
     assert client.get("/").headers["location"] == "docs"
+
+
+def test_probes_may_ask_for_the_head_alone(client):
+    for probe in ("/healthz", "/readyz"):
+        assert client.head(probe).status_code == 200

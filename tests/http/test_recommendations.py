@@ -95,3 +95,8 @@ def test_the_limit_is_ten_unless_said_and_may_go_beyond_the_catalogue(client):
 def test_the_same_question_gets_the_same_answer(client):
     one, other = (ask(client, customer_id="c07", limit=20) for _ in range(2))
     assert one["items"] == other["items"]
+
+
+def test_a_channel_that_the_model_does_not_know_is_noted(client):
+    answer = ask(client, channel="kiosk")
+    assert answer["notes"] == ["channel 'kiosk' is unknown to the model: answered for all channels"]
