@@ -3,8 +3,8 @@
 A level set holds past (mean, actual) pairs whose predicted means are similar (Hasson, Maman, Weinstein and
 Weissman, "Probabilistic forecasting with level sets", 2021). Each set's quantiles are taken of the ratio
 actual ÷ mean, so that it holds for means of any scale. Sets are kept apart by how variable the series itself has
-been, relative to others of its mean. Above the topmost set, deviations from the mean grow with the series' own
-spread, at most as fast as the mean.
+been, relative to others of its mean. Sets grow finer towards the largest means; above the topmost centre,
+deviations from the mean grow with the series' own spread, at most as fast as the mean.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,8 @@ FEWEST_IN_A_SET = 40
 PAIRS_BEYOND_A_LEVEL = 4  # fewer pairs than this in a tail: the gamma distribution continues it
 MAX_SETS = 32
 MAX_GROUPS = 5
+PAIRS_IN_THE_TOP_SET = 600
+MOST_HALVINGS = 12
 CHUNK = 200_000
 
 
@@ -59,7 +61,7 @@ class LevelSets:
         some = mean > 0
         at_zero = _tail_continued(actual[~some]) if (~some).any() else np.zeros(len(LEVELS))
         if not some.any():
-            return cls((0.0, 0.0), np.zeros(1), np.zeros((1, 1)), np.zeros(1), at_zero[None, None])
+            return cls((0.0, 0.0), np.zeros(1), np.zeros((1, 1)), np.ones(1), at_zero[None, None])
         mean, actual, spread = mean[some], actual[some], spread[some]
         line = _usual_spread(mean, spread)
         relative = _relative(mean, spread, line)
@@ -93,16 +95,17 @@ class LevelSets:
             weight = np.where(lower == group, 1 - share, np.where(lower + 1 == group, share, 0.0))
             rows = np.flatnonzero(weight)
             inside = _along_means(mean[rows], self.means[group], table[group])
-            answer[rows] += weight[rows, None] * self._beyond_top(inside, mean[rows], spread[rows], group)
+            above = np.flatnonzero(mean[rows] > self.means[group, -1])
+            inside[above] = self._beyond_top(group, inside[above], mean[rows][above], spread[rows][above])
+            answer[rows] += weight[rows, None] * inside
         return answer
 
-    def _beyond_top(self, quantiles: Doubles, mean: Doubles, spread: Float, group: int) -> Doubles:
-        """Scale the deviations of means above the topmost centre, whose quantiles `quantiles` holds there."""
+    def _beyond_top(self, group: int, quantiles: Doubles, mean: Doubles, spread: Float) -> Doubles:
+        """Carry the topmost centre's quantiles on to means above it; what is 0 there stays 0."""
         top = self.means[group, -1]
-        above = np.flatnonzero(mean > top) if top > 0 else np.empty(0, np.intp)
-        growth = np.minimum(mean[above] / top, spread[above] / max(self.top_spreads[group], 1e-9)) if top > 0 else above
-        quantiles[above] = np.maximum(mean[above, None] + (quantiles[above] - top) * growth[:, None], 0)
-        return quantiles
+        growth = np.minimum(mean / max(top, 1e-9), spread / max(self.top_spreads[group], 1e-9))[:, None]
+        carried = mean[:, None] + (quantiles - top) * growth
+        return np.where(quantiles > 0, np.maximum(carried, 0), 0)
 
     def content(self) -> dict[str, Any]:
         """What `restored` needs, as JSON can hold it without loss."""
@@ -130,20 +133,31 @@ def _relative(mean: Doubles, spread: Doubles, line: tuple[float, float]) -> Doub
 
 
 def _top_spread(mean: Doubles, spread: Doubles, sets: int) -> float:
-    return float(spread[np.array_split(np.argsort(mean, kind="stable"), sets)[-1]].mean())
+    edges = _edges(mean, sets)
+    return float(spread[mean >= edges[-1]].mean() if len(edges) else spread.mean())
+
+
+def _edges(mean: Doubles, sets: int) -> Doubles:
+    """Where sets part: equally many pairs in each, the topmost halved again and again while it has pairs enough."""
+    ranked = np.sort(mean)
+    places = list(np.linspace(0, len(ranked), sets + 1).astype(int)[1:-1])
+    left = len(ranked) - (places[-1] if places else 0)
+    while left >= 2 * PAIRS_IN_THE_TOP_SET and len(places) < sets - 1 + MOST_HALVINGS:
+        left //= 2
+        places.append(len(ranked) - left)
+    return np.unique(ranked[places])
 
 
 def _sets_by_mean(mean: Doubles, actual: Doubles, sets: int, at_zero: Doubles) -> tuple[Doubles, Doubles]:
-    """Centres and quantiles of up to `sets` sets, repeated at the top to make `sets`; equal means stay together."""
-    ranked = np.sort(mean)
-    edges = np.unique(ranked[np.linspace(0, len(ranked), sets + 1).astype(int)[1:-1]])
+    """Centres and quantiles of the sets, repeated at the top to make as many in each group; equal means together."""
+    edges = _edges(mean, sets)
     which = np.searchsorted(edges, mean, side="right")
     parts = [part for part in (np.flatnonzero(which == number) for number in range(len(edges) + 1)) if len(part)]
     centres = np.array([mean[part].mean() for part in parts])
     found = [centre * _tail_continued(actual[part] / mean[part]) for centre, part in zip(centres, parts, strict=True)]
     weights = np.array([len(part) for part in parts], np.float64)
     rising = np.stack([isotonic_regression(level, sample_weight=weights) for level in np.stack(found).T], axis=1)
-    repeated = np.minimum(np.arange(sets), len(parts) - 1)
+    repeated = np.minimum(np.arange(sets + MOST_HALVINGS), len(parts) - 1)
     lowest = np.minimum(at_zero, rising[0])
     return np.concatenate([[0.0], centres[repeated]]), np.concatenate([lowest[None], rising[repeated]])
 

@@ -83,3 +83,21 @@ def test_sums_are_calibrated_on_totals_and_interpolated_between_periods():
     for days in (9, 11, 13):
         found = learnt.of_sums(np.full(1, 2.0 * days, np.float32), np.full(1, 1.7, np.float32), days, (0.95,))[0, 0]
         assert found == pytest.approx(np.quantile(total[:, :days].sum(axis=1), 0.95), rel=0.06)
+
+
+def test_a_product_that_mostly_sells_nothing_may_sell_nothing_whatever_its_mean():
+    mean = np.exp(RANDOM.uniform(np.log(0.01), np.log(0.5), 60_000)).astype(np.float32)
+    actual = np.where(RANDOM.random(60_000) < mean / 3, 3.0, 0.0)
+    found = LevelSets.fit(mean, actual, np.sqrt(3 * mean)).at(
+        np.array([1.5], np.float32), np.array([1.0]), (0.05, 0.5, 0.99)
+    )
+    assert found[0, :2].tolist() == [0, 0]
+    assert found[0, 2] > 3
+
+
+def test_few_hot_series_among_many_slow_ones_have_sets_of_their_own():
+    mean = np.concatenate([np.full(60_000, 0.05), np.full(1_500, 8.0)]).astype(np.float32)
+    found = LevelSets.fit(mean, RANDOM.poisson(mean), np.sqrt(mean)).at(
+        np.array([8.0]), np.array([np.sqrt(8.0)]), (0.1, 0.9)
+    )
+    np.testing.assert_allclose(found[0], poisson.ppf([0.15, 0.9], 8.0), atol=0.7)
