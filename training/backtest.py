@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import tempfile
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
@@ -26,6 +27,7 @@ from training.subject import Subject, read_day
 from training.train import method_of
 
 FIGURES = "backtest.csv"
+SHOWN_DAYS = 5
 
 
 def target_days(subject: Subject) -> int:
@@ -41,15 +43,17 @@ def cutoffs_of(subject: Subject, text: str | None) -> list[date]:
     Raises HistoryError for a day without history before it or without its whole window after it.
     """
     days = target_days(subject)
-    if text is None or text.strip().isdigit():
+    if text is None or re.fullmatch(r"\s*[0-9]{1,4}\s*", text):
         count = subject.recipe.backtest.cutoffs if text is None else int(text)
+        count = min(count, (subject.as_of - date.min).days // days)  # so that every cut-off is a day, to be named
         chosen = [subject.as_of + timedelta(days=1 - days * (back + 1)) for back in range(count)]
     else:
         chosen = [read_day(part) for part in text.split(",") if part.strip()]
     first, last = subject.snapshot.first_day + timedelta(days=1), subject.as_of - timedelta(days=days - 1)
     wrong = sorted(day for day in chosen if not first <= day <= last)
     if wrong or not chosen:
-        named = ", ".join(str(day) for day in wrong) or "no day at all"
+        named = ", ".join(str(day) for day in wrong[:SHOWN_DAYS]) or "no day at all"
+        named += f" and {len(wrong) - SHOWN_DAYS} more" if len(wrong) > SHOWN_DAYS else ""
         raise HistoryError(
             f"cannot cut at {named}: with {days} days to predict, a cut-off lies between {first} and {last}; "
             "name others, or ask for fewer"

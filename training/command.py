@@ -22,6 +22,7 @@ Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 INTERRUPTED = 130  # 128 + SIGINT, as shells count it
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 FULL_WORDS = ("No space left on device", "database or disk is full", "File too large")
 
 KindArgument = Annotated[Literal["recommend", "forecast"], typer.Argument(help="The kind of model.")]
@@ -107,6 +108,9 @@ def _end_with(fault: Exception) -> NoReturn:
     if is_disk_full(fault):
         _end(f"error: no more can be written to the disk ({fault}): free some space and run it again; "
              "what stood before still stands", 2, fault)  # fmt: skip
+    if isinstance(fault, OSError) and fault.errno in NOT_OURS:
+        _end(f"error: {fault.filename}: {fault.strerror}: see that the folder is there, is one, and is yours to write",
+             2, fault)  # fmt: skip
     raise fault
 
 

@@ -44,12 +44,16 @@ def find_recipe(name: str) -> Path:
     path = Path(name)
     if path.suffix == ".toml" or path.exists():
         if not path.is_file():
-            raise RecipeError(f"there is no recipe {name!r}: give the path of a .toml, or one of {shipped_recipes()}")
+            raise RecipeError(
+                f"there is no recipe {name!r}: give the path of a .toml, or one of {', '.join(shipped_recipes())}"
+            )
         return path
     shipped = SHIPPED / f"{name.replace('-', '_')}.toml"
     if not shipped.is_file():
         hint = did_you_mean(name, shipped_recipes())
-        raise RecipeError(f"there is no recipe {name!r}{hint}: give the path of a .toml, or one of {shipped_recipes()}")
+        raise RecipeError(
+            f"there is no recipe {name!r}{hint}: give the path of a .toml, or one of {', '.join(shipped_recipes())}"
+        )
     return shipped
 
 

@@ -67,16 +67,35 @@ def running_server(
     }  # fmt: skip
     command = [sys.executable, "-m", "bentoml", "serve", SERVICE, "--host", host, "--port", str(port)]
     sink = log.open("wb") if log is not None else None
-    # A session of its own: Ctrl-C reaches us alone, and we end the server and its workers in order.
-    server = subprocess.Popen(command, env=environment, stdout=sink, stderr=sink, start_new_session=True)  # noqa: S603 - our own command
+    server = None
     before = signal.signal(signal.SIGTERM, _as_interrupt)
     try:
+        # A session of its own: Ctrl-C reaches us alone, and we end the server and its workers in order.
+        with _ctrl_c_waits():
+            server = subprocess.Popen(command, env=environment, stdout=sink, stderr=sink, start_new_session=True)  # noqa: S603 - our own command
         yield server
     finally:
-        _end(server)
+        if server is not None:
+            _end(server)
         signal.signal(signal.SIGTERM, before)
         if sink is not None:
             sink.close()
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Hold Ctrl-C back until the block ends: pressed while a process starts, it would leave one that nobody ends."""
+    pressed: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: pressed.append(number))
+              for number in (signal.SIGINT, signal.SIGTERM)
+              if signal.getsignal(number) != signal.SIG_IGN}  # fmt: skip
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def _as_interrupt(number: int, frame: object) -> None:

@@ -38,6 +38,8 @@ def test_the_help_of_every_command_shows_an_example(command: str, tmp_path: Path
         (["train", "recommend", "--recipe", "complete-jorney"], ["did you mean"]),
         (["backtest", "forecast", "--cutoffs", "2024-05-19"], ["cannot cut at 2024-05-19", "14 days to predict"]),
         (["backtest", "forecast", "--cutoffs", "99"], ["cannot cut at"]),
+        (["backtest", "forecast", "--cutoffs", "9999"], [" more: with 14 days to predict"]),
+        (["backtest", "forecast", "--cutoffs", "2²"], ["'2²' is not a day"]),
         (["backtest", "forecast", "--methods", "boosd"], ["no forecast method 'boosd'", "did you mean 'boosted'"]),
         (["backtest", "forecast", "--out", "scores.xlsx"], ["scores.xlsx", ".parquet or .csv"]),
         (["recommend", "--out", "lists.xlsx"], ["lists.xlsx", ".parquet or .csv"]),
@@ -62,6 +64,13 @@ def test_what_cannot_be_done_is_said_in_one_message(arguments: list[str], words:
 def test_a_workspace_without_history_says_what_to_run(tmp_path: Path):
     result = onebasket(tmp_path, "train", "recommend")
     assert (result.exit_code, "onebasket ingest --recipe" in result.stderr) == (2, True)
+
+
+def test_a_workspace_that_is_a_file_is_a_clear_error(tmp_path: Path):
+    (tmp_path / "file").write_text("not a folder")
+    result = onebasket(tmp_path / "file", "models")
+    assert result.exit_code == 2
+    assert f"error: {tmp_path / 'file'}: File exists: see that the folder" in result.stderr
 
 
 def test_debugging_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

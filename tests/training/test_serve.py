@@ -1,5 +1,8 @@
+import signal
 import socket
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,3 +64,27 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(shop: Path, tmp_p
     ):
         wait_until_ready(server, f"http://127.0.0.1:{port}", log)
     assert "ONEBASKET_POLL_SECONDS" in str(fault.value)
+
+
+def test_ctrl_c_while_a_server_starts_is_held_back_so_that_none_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    started: list[subprocess.Popen[bytes]] = []
+    begin = subprocess.Popen
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        started.append(begin(*arguments, **options))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            running_server(Workspace(tmp_path), "127.0.0.1", free_port(), log=tmp_path / "server.log"),
+        ):
+            pytest.fail("the block must not begin")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [server.poll() is not None for server in started] == [True]
