@@ -41,6 +41,7 @@ MAX_ROWS = 300_000  # that the two models learn from, together
 MAX_ORIGINS = 26
 CHUNK = 200_000
 TREES = 120
+ROWS_PER_TREE = 100  # fewer rows grow fewer trees: where days without a sale fill whole leaves, many make means sink
 PARAMETERS: dict[str, Any] = {
     "objective": "tweedie", "tweedie_variance_power": 1.1, "learning_rate": 0.07, "num_leaves": 31,
     "feature_fraction": 0.6, "bagging_fraction": 0.7, "bagging_freq": 1, "max_bin": 63, "lambda_l2": 1.0,
@@ -160,9 +161,9 @@ class Boosted(CalibratedForecaster):
         own = {
             "seed": self.settings.seed,
             "num_threads": _threads(len(rows)),
-            "min_data_in_leaf": int(np.clip(len(rows) // 500, 5, 100)),
+            "min_data_in_leaf": int(np.clip(len(rows) // 500, 20, 100)),
         }
-        return lgb.train(PARAMETERS | own, data, num_boost_round=TREES)
+        return lgb.train(PARAMETERS | own, data, num_boost_round=int(np.clip(len(rows) // ROWS_PER_TREE, 5, TREES)))
 
     def _predicted(self, model: lgb.Booster, matrix: Float, base: Float) -> Float:
         raw = model.predict(matrix, raw_score=True, num_threads=_threads(len(matrix)))

@@ -180,3 +180,12 @@ def test_four_weeks_of_history_are_enough_for_boosted():
 def test_one_day_of_history_is_refused_with_the_remedy(fitted: Forecaster):
     with pytest.raises(HistoryError, match=r"over 1 days up to 2024-01-01|boosted needs 28 days .* has 1"):
         make_forecaster(fitted.name, SETTINGS).fit(flat_panel(np.ones((2, 1))))
+
+
+@pytest.mark.parametrize("name", list(FORECASTERS))
+def test_a_short_history_of_noise_keeps_its_level(name: str):
+    random = np.random.default_rng(5)
+    units = random.gamma(2.0, 0.8, (60, 56)) * (random.random((60, 56)) < 0.4)
+    units[:, 0] = 1  # listed from the first day on
+    forecast = make_forecaster(name, SETTINGS).fit(flat_panel(units)).forecast(flat_panel(units), 14)
+    assert 0.85 < forecast.mean_units.mean() / units.mean() < 1.15
