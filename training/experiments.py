@@ -4,19 +4,20 @@ The registry holds what was trained and how it did. What is *released* is said b
 pointers alone, since servers read those; the aliases champion and previous follow them (training/release.py).
 """
 
+import functools
 import json
 import logging
 import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from filelock import FileLock
 
@@ -32,6 +33,8 @@ PYFUNC = Path(__file__).parent / "pyfunc"
 # Parameters longer than this are refused by MLflow.
 LONGEST_PARAMETER = 500
 BY_CUTOFF = "by_cutoff"
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,34 @@ def tracking_uri(workspace: Workspace) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.folder / 'mlflow.db'}"
 
 
+@contextmanager
+def _registry_faults(where: str) -> Iterator[None]:
+    """Say in one line what MLflow, or the database below it, says in a traceback."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as fault:
+        raise RegistryError(
+            f"MLflow cannot be used at {where}: {str(fault).splitlines()[0]}. See that the server answers, or that the "
+            "file is an MLflow database; one that is damaged can be moved away, and what was trained trained again"
+        ) from fault
+
+
+def _clear(
+    method: Callable[Concatenate["Store", Arguments], Answer],
+) -> Callable[Concatenate["Store", Arguments], Answer]:
+    """A method of the store whose faults in MLflow become RegistryErrors."""
+
+    @functools.wraps(method)
+    def run(store: "Store", /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        with _registry_faults(store.uri):
+            return method(store, *args, **kwargs)
+
+    return run
+
+
 class Store:
     """MLflow, as far as OneBasket uses it."""
 
@@ -83,11 +114,11 @@ class Store:
         self._workspace = workspace
         self._local = not os.environ.get("MLFLOW_TRACKING_URI")
         self._mlflow = _quiet_mlflow()
-        self._uri = tracking_uri(workspace)
+        self.uri = tracking_uri(workspace)
         workspace.folder.mkdir(parents=True, exist_ok=True)
         # Two processes that create the tables at the same moment would break each other's migration.
-        with FileLock(workspace.folder / "mlflow.lock"), _registry_faults(self._uri):
-            self._client = self._mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+        with FileLock(workspace.folder / "mlflow.lock"), _registry_faults(self.uri):
+            self._client = self._mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             self._experiments = {kind: self._experiment(kind) for kind in KINDS}
 
     def _use(self) -> None:
@@ -96,7 +127,7 @@ class Store:
         MLflow writes the address into the environment too, where it would pass for the user's own choice.
         """
         chosen = os.environ.get("MLFLOW_TRACKING_URI")
-        self._mlflow.set_tracking_uri(self._uri)
+        self._mlflow.set_tracking_uri(self.uri)
         if chosen is None:
             os.environ.pop("MLFLOW_TRACKING_URI", None)
 
@@ -108,6 +139,7 @@ class Store:
         folder = (self._workspace.folder / "artifacts" / kind).as_uri() if self._local else None
         return str(self._client.create_experiment(name, artifact_location=folder))
 
+    @_clear
     def versions(self, kind: Kind) -> list[ModelVersion]:
         """Every registered version, oldest first."""
         named = self._aliases(kind)
@@ -145,6 +177,7 @@ class Store:
         raise RegistryError(f"no {kind} model is registered as {name!r}; there are: {known}. "
                             f"Run onebasket train {kind} first, or see onebasket models")  # fmt: skip
 
+    @_clear
     def register(self, run: Run, bundle: Bundle, headline: Mapping[str, float]) -> ModelVersion:
         """Log a training with its bundle, and register it as a new version with the alias challenger."""
         name = registered_name(run.kind)
@@ -168,6 +201,7 @@ class Store:
         self.set_alias(run.kind, "challenger", int(made.version))
         return self.find(run.kind, str(made.version))
 
+    @_clear
     def record(self, run: Run) -> str:
         """Log a backtest; returns the run's id."""
         with self._running(run) as run_id:
@@ -193,9 +227,11 @@ class Store:
                 self._mlflow.log_artifacts(str(run.files))
             yield active.info.run_id
 
+    @_clear
     def set_alias(self, kind: Kind, alias: Alias, number: int) -> None:
         self._client.set_registered_model_alias(registered_name(kind), alias, str(number))
 
+    @_clear
     def set_headline(self, version: ModelVersion, figures: Mapping[str, float]) -> None:
         self._client.set_model_version_tag(
             registered_name(version.kind), str(version.number), "headline", json.dumps(dict(figures))
@@ -213,6 +249,7 @@ class Store:
                 raise RegistryError(f"{source} holds no bundle: train it again with onebasket train {version.kind}")
             shutil.copytree(bundles[0], folder, dirs_exist_ok=True)
 
+    @_clear
     def earlier(self, kind: Kind, key: str, file: str) -> str | None:
         """Text of an artifact of the newest finished run tagged with this key, None if there is none."""
         runs = self._client.search_runs(
@@ -231,17 +268,6 @@ def _flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{path}{name}.")
         else:
             yield path + name, value
-
-
-@contextmanager
-def _registry_faults(where: str) -> Iterator[None]:
-    """Say in one line what MLflow says in a traceback."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except MlflowException as fault:
-        raise RegistryError(f"MLflow cannot be used at {where}: {str(fault).splitlines()[0]}") from fault
 
 
 def _quiet_mlflow() -> ModuleType:

@@ -4,11 +4,12 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 
 from features.errors import RegistryError, TableError
 from features.tables import FORECAST
 from features.workspace import Workspace
-from tests.fixtures.tiny_workspace import AS_OF, CHEAP, CHEAP_FORECAST, done
+from tests.fixtures.tiny_workspace import AS_OF, CHEAP, CHEAP_FORECAST, done, onebasket
 from training.code_version import code_identity, lock_hash
 from training.experiments import Store, registered_name, tracking_uri
 from training.recipe import KINDS, Kind
@@ -92,6 +93,25 @@ def test_a_tracking_server_that_cannot_be_used_is_a_clear_error(own_shop: Path, 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://nowhere")
     with pytest.raises(RegistryError, match="MLflow cannot be used at nonsense://nowhere"):
         Store(Workspace(own_shop))
+
+
+def test_a_damaged_database_is_a_clear_error(own_shop: Path):
+    (own_shop / "mlflow.db").write_text("no database at all")
+    result = onebasket(own_shop, "models")
+    assert result.exit_code == 2
+    assert "file is not a database" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_server_that_goes_away_is_a_clear_error(own_shop: Path, monkeypatch: pytest.MonkeyPatch):
+    store = Store(Workspace(own_shop))
+
+    def gone(*_: Any) -> None:
+        raise MlflowException("connection refused")
+
+    monkeypatch.setattr(store._client, "search_model_versions", gone)
+    with pytest.raises(RegistryError, match=r"MLflow cannot be used at sqlite:.*connection refused"):
+        store.find("recommend", "champion")
 
 
 def test_a_backtest_is_logged_with_its_figures_and_pictures_and_read_the_second_time(own_shop: Path):
