@@ -40,7 +40,7 @@ class Items(Recommender):
     def score(self, queries: Queries, limit: int) -> Scored:
         """The score is the weighted mean similarity to the seeds, plus 1 per category level shared with an anchor."""
         query, product, score = self._similar(queries)
-        category = self._same_category(queries)
+        category = self._same_category(queries, limit)
         if len(category[0]):
             query, product = np.concatenate((query, category[0])), np.concatenate((product, category[1]))
             score = np.concatenate((score, category[2]))
@@ -73,8 +73,12 @@ class Items(Recommender):
         at = np.repeat(np.arange(len(queries), dtype=np.int32), np.diff(found.indptr))
         return at, found.indices.astype(np.int32), found.data.astype(np.float64)
 
-    def _same_category(self, queries: Queries) -> tuple[Int, Int, Numbers]:
-        """1 per category level that a product shares with the anchor, and a little for how often it is bought."""
+    def _same_category(self, queries: Queries, limit: int) -> tuple[Int, Int, Numbers]:
+        """1 per category level that a product shares with the anchor, and a little for how often it is bought.
+
+        Whole departments are left out where narrower categories fill the list: what shares two levels fewer
+        cannot catch up, because a similarity adds at most 1.
+        """
         category = self.purchases.catalog.category
         if not (queries.anchor >= 0).any():
             return np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0)
@@ -84,7 +88,10 @@ class Items(Recommender):
         for query in np.flatnonzero(queries.anchor >= 0).tolist():
             own = category[queries.anchor[query]]
             shared = ((category == own) & (own >= 0)).sum(axis=1)
-            same = np.flatnonzero(shared > 0)
+            may = shared if queries.allowed is None else shared[queries.allowed]
+            as_deep = np.cumsum(np.bincount(may, minlength=len(own) + 1)[::-1])[::-1]
+            enough = np.flatnonzero(as_deep >= limit + len(queries.excluded[query]))
+            same = np.flatnonzero(shared >= max(int(enough.max(initial=0)) - 1, 1))
             columns.append((np.full(len(same), query, np.int32), same.astype(np.int32), (shared + 0.1 * often)[same]))
         queries_, products_, scores = zip(*columns, strict=True)
         return np.concatenate(queries_), np.concatenate(products_), np.concatenate(scores)

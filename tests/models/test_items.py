@@ -1,12 +1,14 @@
 """Co-purchase counts against a plain count, and in blocks of any size."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 
 import numpy as np
 import pytest
 
+from features.history import Ids
 from models import co_purchase
 from models.co_purchase import CoPurchase, count_together
 from models.contracts import Queries
@@ -68,3 +70,22 @@ def test_a_basket_is_looked_up_before_the_customers_own_purchases() -> None:
     with_customer = Queries(np.array([0], np.int32), unknown, unknown, basket, unknown, nothing)
     without = Queries(unknown, unknown, unknown, basket, unknown, nothing)
     assert items.score(with_customer, 5).product.tolist() == items.score(without, 5).product.tolist()
+
+
+@pytest.mark.parametrize("limit", [1, 3, 6])
+def test_leaving_out_wide_categories_changes_no_list(limit: int) -> None:
+    history = tiny_models.purchases(AS_OF)
+    number = np.arange(len(history.products), dtype=np.int32)
+    names = tuple(Ids([f"level {level} of {code}" for code in number]) for level in range(3))
+    category = np.stack([number * 0, number // 6, number // 2], axis=1)
+    items = Items(RecommendSettings()).fit(
+        replace(history, catalog=replace(history.catalog, category=category, category_names=names))
+    )
+    unknown, nothing = np.full(len(number), -1, np.int32), np.empty(0, np.int32)
+    excluded = tuple(np.unique([code, (code + 1) % len(number)]).astype(np.int32) for code in number)
+    for allowed in (None, number % 3 != 0):
+        queries = Queries(unknown, unknown, unknown, (nothing,) * len(number), number, excluded, allowed)
+        few, every = items.score(queries, limit), items.score(queries, 10_000).top(limit)
+        assert few.query.tolist() == every.query.tolist()
+        assert few.product.tolist() == every.product.tolist()
+        assert few.score.tolist() == every.score.tolist()
