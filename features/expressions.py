@@ -66,7 +66,7 @@ def scalar(expression: str, columns: Collection[str], place: str) -> Scalar:
     _check_columns(tree, columns, place)
     failing = [
         f"({_safe_sql(node.this)}) IS NOT NULL AND ({_safe_sql(node)}) IS NULL"
-        for node in tree.find_all(exp.Cast)
+        for node in tree.find_all(exp.Cast, exp.StrToTime)
         if not isinstance(node, exp.TryCast) and node.find_ancestor(*CONDITIONAL) is None
         and not isinstance(node.this, exp.Literal)
     ]  # fmt: skip

@@ -159,6 +159,8 @@ def _typed(name: str, column: Column, source: Source, given: Any, zone: str) -> 
     if column.name not in source.columns:
         return default
     value = cast(quoted(column.name), given[column.name], column.kind, zone)
+    if column.kind == "text" and not column.required:  # a required one that is blank has a reason of its own
+        value = f"CASE WHEN trim({value}) <> '' THEN {value} END"
     return value if column.default is None else f"coalesce({value}, {default})"
 
 

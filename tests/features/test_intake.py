@@ -111,6 +111,18 @@ def test_a_joined_file_gives_its_columns_and_its_first_match(shop: Any) -> None:
     assert {row["order_id"]: row["channel"] for row in history} == {"o1": "app", "o2": "mini_program", "o3": "pos"}
 
 
+def test_a_date_in_another_form_than_the_recipe_says_is_told_from_a_missing_one(shop: Any) -> None:
+    shop.columns["ordered_at"] = "strptime(sold_at, '%Y-%m-%d %H:%M:%S')"
+    shop.add("9,o9,ann,milk,s1,32.13.2023,1,1.00", "10,o9,ann,milk,s1,,1,1.00")
+    shop.ingest()
+    assert [reason for reason, _ in shop.refused()] == ["ordered_at is not a date and time", "ordered_at is missing"]
+
+
+def test_an_account_of_blanks_is_an_anonymous_basket(shop: Any) -> None:
+    shop.add("9,o9,   ,milk,s1,2024-03-04 10:00:00,1,1.00")
+    assert {row["customer_id"] for row in shop.ingest().read("customers").to_pylist()} == {"ann", "bob"}
+
+
 def test_a_joined_file_may_name_its_columns_in_another_case(shop: Any) -> None:
     shop.write("orders.csv", "ORDER,Paid,way\no1,0,app\no2,0,pos\n")
     shop.columns["channel"] = "way"
