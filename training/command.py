@@ -23,6 +23,7 @@ Answer = TypeVar("Answer")
 INTERRUPTED = 130  # 128 + SIGINT, as shells count it
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+DAMAGED_WORDS = ("No magic bytes found", "magic bytes not found", "too small to be a Parquet file")  # DuckDB, Arrow
 FULL_WORDS = ("No space left on device", "database or disk is full", "File too large")
 
 KindArgument = Annotated[Literal["recommend", "forecast"], typer.Argument(help="The kind of model.")]
@@ -108,6 +109,8 @@ def _end_with(fault: Exception) -> NoReturn:
     if is_disk_full(fault):
         _end(f"error: no more can be written to the disk ({fault}): free some space and run it again; "
              "what stood before still stands", 2, fault)  # fmt: skip
+    if any(words in str(fault) for words in DAMAGED_WORDS):
+        _end(f"error: a file of the workspace is damaged ({fault}): run onebasket ingest again", 2, fault)
     if isinstance(fault, OSError) and fault.errno in NOT_OURS:
         _end(f"error: {fault.filename}: {fault.strerror}: see that the folder is there, is one, and is yours to write",
              2, fault)  # fmt: skip

@@ -73,6 +73,15 @@ def test_a_workspace_that_is_a_file_is_a_clear_error(tmp_path: Path):
     assert f"error: {tmp_path / 'file'}: File exists: see that the folder" in result.stderr
 
 
+def test_a_truncated_file_of_the_history_is_a_clear_error(own_shop: Path):
+    for path in own_shop.glob("history/*/purchase_history/*/*.parquet"):
+        path.write_bytes(path.read_bytes()[:200])
+    result = onebasket(own_shop, "train", "recommend", "--as-of", "2024-04-28", *CHEAP)
+    assert result.exit_code == 2, result.output
+    assert "error: a file of the workspace is damaged" in result.stderr
+    assert "run onebasket ingest again" in result.stderr
+
+
 def test_debugging_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ONEBASKET_DEBUG", "1")
     result = onebasket(tmp_path, "train", "recommend")
