@@ -278,7 +278,7 @@ ORDER_PROPOSALS = Table(
         Column("inventory_position", "float", "on_hand + on_order, units"),
         Column("protection_days", "int", "lead time + review period, days"),
         Column("expected_units", "float", "expected demand over the protection period"),
-        Column("protection_units", "float", "quantile of that demand at the service level"),
+        Column("protection_units", "float", "that demand at the service level; whole where sold whole"),
         Column("safety_stock", "float", "protection_units - expected_units"),
         Column("order_up_to_level", "float", "protection_units + presentation stock, capped by shelf life"),
         Column("unrounded_units", "float", "order_up_to_level - inventory_position, at least 0"),

@@ -91,7 +91,8 @@ def protection_demand(
 ) -> ProtectionDemand:
     """Mean and service-level quantile of the demand over each series' protection period.
 
-    Each distinct protection period asks the forecaster once, for all its service levels.
+    Each distinct protection period asks the forecaster once, for all its service levels. What sells in whole units
+    gets a whole quantile: half a unit, rounded up to a pack by every order, would fill the shelves of slow sellers.
     """
     days = terms.protection_days
     longest = int(days.max(initial=1))
@@ -104,9 +105,15 @@ def protection_demand(
         quantile[rows] = forecaster.sums(panel, int(period), levels.tolist())[rows, which]
     return ProtectionDemand(
         expected_units=_expected(forecast, days.astype(np.float64)),
-        quantile_units=quantile,
+        quantile_units=np.where(_sold_whole(panel), np.rint(quantile), quantile),
         sellable_units=_expected(forecast, terms.lead_days + terms.shelf_life_days),
     )
+
+
+def _sold_whole(panel: Panel) -> npt.NDArray[np.bool_]:
+    """Which series have only ever sold whole units; bool [series]."""
+    units = np.nan_to_num(panel.units)
+    return np.asarray((units == np.rint(units)).all(axis=1))
 
 
 def _expected(forecast: Forecast, days: Doubles) -> Doubles:
