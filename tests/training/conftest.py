@@ -14,11 +14,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return ingested(tmp_path_factory.mktemp("shop"))
 
 
+def ingested_only(shop: Path, workspace: Path) -> Path:
+    """A copy without the registry that a command may have made in the shared shop: it holds absolute paths."""
+    shutil.copytree(shop, workspace, ignore=shutil.ignore_patterns("mlflow.*", "artifacts", "bundles"))
+    return workspace
+
+
 @pytest.fixture(scope="session")
 def trained_shop(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a cheap model of each kind registered as of AS_OF, nothing released."""
-    workspace = tmp_path_factory.mktemp("trained") / "workspace"
-    shutil.copytree(shop, workspace)
+    workspace = ingested_only(shop, tmp_path_factory.mktemp("trained") / "workspace")
     for kind in ("recommend", "forecast"):
         done(workspace, "train", kind, "--as-of", AS_OF, *cheap(kind))
     return workspace
@@ -27,8 +32,7 @@ def trained_shop(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def own_shop(shop: Path, tmp_path: Path) -> Path:
     """A copy of the ingested workspace that a test may change."""
-    shutil.copytree(shop, tmp_path / "workspace")
-    return tmp_path / "workspace"
+    return ingested_only(shop, tmp_path / "workspace")
 
 
 @pytest.fixture
