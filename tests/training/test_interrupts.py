@@ -1,13 +1,15 @@
 """Ctrl-C as a terminal sends it, to a process of its own."""
 
+import json
 import signal
 from pathlib import Path
 
 import pytest
 
 from features.workspace import UNFINISHED, Workspace
+from models.bundle import released_version
 from tests.fixtures import tiny_shop
-from tests.fixtures.tiny_workspace import AS_OF, done, process
+from tests.fixtures.tiny_workspace import AS_OF, CHEAP, done, process
 
 
 def interrupted(workspace: Path, at: str, *arguments: str) -> tuple[int, str]:
@@ -59,6 +61,35 @@ def test_ctrl_c_during_an_export_writes_no_file(own_shop: Path, tmp_path: Path):
     )  # fmt: skip
     assert not out.exists()
     assert leftovers(own_shop) == []
+
+
+@pytest.mark.parametrize("kind", ["recommend", "forecast"])
+def test_ctrl_c_during_a_backtest_logs_nothing(kind: str, own_shop: Path):
+    step = {"recommend": "recommend backtest", "forecast": "backtest"}[kind]
+    status, said = interrupted(own_shop, step, "backtest", kind, "--cutoffs", "1")
+    assert status == 130, said
+    assert "Traceback" not in said
+    assert leftovers(own_shop) == []
+    assert list(own_shop.rglob("backtest.csv")) == []
+
+
+@pytest.mark.parametrize("command", ["release", "rollback"])
+def test_ctrl_c_during_a_release_or_rollback_leaves_the_old_or_the_new_one(command: str, own_trained_shop: Path):
+    shop = own_trained_shop
+    if command == "rollback":
+        done(shop, "release", "recommend")
+        done(shop, "train", "recommend", "--as-of", "2024-04-21", *CHEAP)
+        done(shop, "release", "recommend")
+    before = released_version(Workspace(shop).bundles, "recommend")
+    status, said = interrupted(shop, "checking", command, "recommend")
+    after = released_version(Workspace(shop).bundles, "recommend")
+    assert status in (0, 130), said  # it may have been done when the signal came
+    assert status == 130 or after != before
+    assert "Traceback" not in said
+    assert leftovers(shop) == []
+    done(shop, command, "recommend")
+    champions = [row for row in json.loads(done(shop, "models", "--json").stdout) if "champion" in row["aliases"]]
+    assert [row["version"] for row in champions] == [released_version(Workspace(shop).bundles, "recommend")]
 
 
 def test_a_killed_training_frees_the_workspace_and_the_next_one_succeeds(own_shop: Path):
