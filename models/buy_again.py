@@ -9,11 +9,10 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from features.customers import Owned, owned_of
 from features.history import Purchases, day_number
-from models.contracts import Queries, Recommender, Scored, ranked
+from models.contracts import Queries, Scored, ranked
+from models.own_products import OwnProducts
 from models.ranking import admitted
-from models.reasons import bought_before
 from models.repurchase import Repurchase
 from models.saved_settings import open_settings, save_settings
 
@@ -21,7 +20,7 @@ JUST_BOUGHT = 0.3  # weight of a product on the day it was bought
 PATIENCE_GAPS = 3.0  # overdue for so many gaps, a product begins to count less
 
 
-class BuyAgain(Recommender):
+class BuyAgain(OwnProducts):
     """Decayed orders × how due the product is."""
 
     name: ClassVar[str] = "buy-again"
@@ -31,10 +30,6 @@ class BuyAgain(Recommender):
         self.purchases = purchases
         self.repurchase = Repurchase.fit(purchases)
         return self
-
-    @property
-    def owned(self) -> Owned:
-        return owned_of(self.purchases, self.settings.half_life_days)
 
     def score(self, queries: Queries, limit: int) -> Scored:
         """The score is the decayed number of orders, weighted by days since the last ÷ the expected gap."""
@@ -47,16 +42,6 @@ class BuyAgain(Recommender):
         timing = JUST_BOUGHT + (1 - JUST_BOUGHT) * np.minimum(gaps, 1)
         timing *= np.exp2(-np.maximum(gaps - PATIENCE_GAPS, 0) / PATIENCE_GAPS)
         return ranked(query, owned.product[entry], owned.decayed[entry] * timing).top(limit)
-
-    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
-        owned = self.owned
-        entry = owned.find(queries.customer[scored.query], scored.product)
-        since = day_number(self.purchases.as_of) - owned.last_day[entry]
-        facts = zip(owned.baskets[entry].tolist(), owned.mean_gap(entry).tolist(), since.tolist(), strict=True)
-        return [bought_before(*fact) for fact in facts]
-
-    def sources(self, queries: Queries, scored: Scored) -> list[str]:
-        return ["own"] * len(scored.query)
 
     def save(self, folder: Path) -> None:
         save_settings(folder, self.settings)

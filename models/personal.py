@@ -9,17 +9,16 @@ from typing import ClassVar, Self
 import numpy as np
 
 from features.arrays import open_array, save_array
-from features.customers import Owned, owned_of
-from features.history import Purchases, day_number
-from models.contracts import Queries, Recommender, Scored, ranked
+from features.history import Purchases
+from models.contracts import Queries, Scored, ranked
+from models.own_products import OwnProducts
 from models.ranking import admitted
-from models.reasons import bought_before
 from models.saved_settings import open_settings, save_settings
 
 TIE = 1e-4  # weight of the share of customers who own the product: below any difference that a day makes
 
 
-class Personal(Recommender):
+class Personal(OwnProducts):
     """Own products by decayed number of orders."""
 
     name: ClassVar[str] = "personal"
@@ -30,10 +29,6 @@ class Personal(Recommender):
         self.owner_share = (owners / max(len(purchases.customers), 1)).astype(np.float32)
         return self
 
-    @property
-    def owned(self) -> Owned:
-        return owned_of(self.purchases, self.settings.half_life_days)
-
     def score(self, queries: Queries, limit: int) -> Scored:
         """The score is the decayed number of orders."""
         owned = self.owned
@@ -43,16 +38,6 @@ class Personal(Recommender):
         query, entry, product = query[keep], entry[keep], product[keep]
         score = owned.decayed[entry].astype(np.float64) + TIE * self.owner_share[product]
         return ranked(query, product, score).top(limit)
-
-    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
-        owned = self.owned
-        entry = owned.find(queries.customer[scored.query], scored.product)
-        since = day_number(self.purchases.as_of) - owned.last_day[entry]
-        facts = zip(owned.baskets[entry].tolist(), owned.mean_gap(entry).tolist(), since.tolist(), strict=True)
-        return [bought_before(*fact) for fact in facts]
-
-    def sources(self, queries: Queries, scored: Scored) -> list[str]:
-        return ["own"] * len(scored.query)
 
     def save(self, folder: Path) -> None:
         save_settings(folder, self.settings)
