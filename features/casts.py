@@ -23,6 +23,7 @@ SQL_TYPES: dict[Kind, str] = {
     "day": "DATE",
     "instant": "TIMESTAMP",
     "texts": "VARCHAR[]",
+    "secret": "VARCHAR",
 }
 HAS_OFFSET = r"\d:\d{2}.*([zZ]|[+-]\d{2}(:?\d{2})?)$"
 
@@ -36,7 +37,7 @@ def cast(value: str, given: object, kind: Kind, zone: str) -> str:
         value = f"CASE WHEN isnan({value}) THEN NULL ELSE {value} END"
     elif given.is_string():  # type: ignore[attr-defined]
         value = f"nullif({value}, '')"
-    if kind == "text":
+    if kind in {"text", "secret"}:
         return _text(value, given)
     if kind == "instant":
         return _instant(value, given, zone)

@@ -1,5 +1,6 @@
 """What a recipe says about a retailer and its exports. The settings of models stand beside the models."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -10,6 +11,9 @@ from features.errors import did_you_mean
 from features.tables import SOURCE_TABLES
 
 Expression = Annotated[str, Field(min_length=1, description="an SQL scalar expression over the export's columns")]
+
+
+Kind = Literal["auto", "parquet", "csv", "jsonl", "excel", "sqlite", "postgres", "mysql", "ibis"]
 
 
 class Settings(BaseModel):
@@ -40,6 +44,23 @@ class Retailer(Settings):
         return ZoneInfo(self.time_zone)
 
 
+class Unit(Settings):
+    """What a unit that exports name is counted in."""
+
+    unit: str = Field(description="the unit that it is counted in, such as kg or each")
+    times: Decimal = Field(gt=0, description="how many of those one is: 0.5 for a 斤 in kg, 12 for a dozen")
+
+
+class Orders(Settings):
+    """How orders of several systems are put together, and what comes back is laid to its order."""
+
+    twin_minutes: int = Field(
+        default=30, ge=0, description="orders of two sources are one when customer, location, products and amount are "
+        "the same and no more than this lies between them; 0 for never"
+    )  # fmt: skip
+    return_days: int = Field(default=365, ge=0, description="how long a product may come back without an order number")
+
+
 class Identity(Settings):
     """How channel accounts become customers."""
 
@@ -47,6 +68,12 @@ class Identity(Settings):
         default="shared",
         description="'shared': a number means the same person in every channel and is the customer_id; "
         "'per-channel': the customer_id is channel:account",
+    )
+    most_accounts: int = Field(
+        default=8, ge=2, description="evidence shared by more accounts than this joins none of them"
+    )
+    probabilistic: bool = Field(
+        default=False, description="also link by likeness of profiles (needs the extra 'splink'); off by default"
     )
 
 
@@ -61,9 +88,11 @@ class Join(Settings):
     """Another file whose columns the expressions may use, such as order headers beside order lines."""
 
     path: str = Field(description="file or glob; see Source.path")
-    format: Literal["auto", "parquet", "csv"] = Field(default="auto", description="see Source.format")
+    format: Kind = Field(default="auto", description="see Source.format")
     delimiter: str = Field(default=",", description="see Source.delimiter")
     encoding: str = Field(default="utf-8", description="see Source.encoding")
+    sheet: str | None = Field(default=None, description="see Source.sheet")
+    relation: str | None = Field(default=None, description="see Source.relation")
     on: dict[str, str] = Field(description="export's column = joined file's column")
 
 
@@ -73,11 +102,14 @@ class Source(Settings):
     table: str = Field(description="the table it fills: " + ", ".join(SOURCE_TABLES))
     path: str = Field(
         description="file or glob, relative to the data folder (--data, or the recipe's own folder); "
-        "'package:NAME/FILE' is a file of an installed Python package"
+        "'package:NAME/FILE' is a file of an installed Python package; for a database on a server 'env:NAME', the "
+        "environment variable that holds its connection string"
     )
-    format: Literal["auto", "parquet", "csv"] = Field(default="auto", description="'auto' goes by the file's ending")
+    format: Kind = Field(default="auto", description="'auto' goes by the file's ending")
     delimiter: str = Field(default=",", description="CSV: what separates fields")
     encoding: str = Field(default="utf-8", description="CSV: such as utf-8, gbk or latin-1")
+    sheet: str | None = Field(default=None, description="Excel: name of the sheet; the first one where absent")
+    relation: str | None = Field(default=None, description="databases: the table or view to read")
     time_zone: str | None = Field(default=None, description="zone of naive timestamps; the retailer's where absent")
     join: tuple[Join, ...] = Field(default=(), description="files joined to it, left join, first match")
     quarantine: tuple[Quarantine, ...] = Field(default=(), description="rows that do not belong")
@@ -87,6 +119,9 @@ class Source(Settings):
         "sales; 'duplicates' keeps the first only",
     )
     columns: dict[str, Expression] = Field(description="column of the table = SQL expression over the export")
+    values: dict[str, dict[str, str]] = Field(
+        default={}, description="column of the table = what the export's values mean; another value is quarantined"
+    )
 
     @field_validator("table")
     @classmethod
@@ -100,7 +135,7 @@ class Source(Settings):
     @model_validator(mode="after")
     def _known_columns(self) -> Self:
         table = SOURCE_TABLES[self.table]
-        for name in self.columns:
+        for name in [*self.columns, *self.values]:
             if name not in table.column_names:
                 raise ValueError(f"{self.table} has no column {name!r}{did_you_mean(name, table.column_names)}")
         missing = [column.name for column in table.columns
@@ -116,6 +151,8 @@ class Intake(Settings):
     retailer: Retailer
     identity: Identity = Identity()
     sources: dict[str, Source] = Field(description="name = export")
+    orders: Orders = Orders()
+    units: dict[str, Unit] = Field(default={}, description="unit as exports name it = what it is counted in")
     oldest_day: str = Field(default="1990-01-01", description="rows dated before it are quarantined")
     folder: Path = Field(default=Path(), description="set by the loader: where relative paths start")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["text", "int", "decimal", "float", "bool", "day", "instant", "texts"]
+Kind = Literal["text", "int", "decimal", "float", "bool", "day", "instant", "texts", "secret"]
 
 IBIS_TYPES: dict[Kind, str] = {
     "text": "string",
@@ -21,6 +21,7 @@ IBIS_TYPES: dict[Kind, str] = {
     "day": "date",
     "instant": "timestamp(6)",
     "texts": "array<string>",
+    "secret": "string",  # given raw, stored only as a keyed hash
 }
 
 
@@ -67,6 +68,12 @@ def _text(name: str, meaning: str, *, required: bool = False, default: str | Non
     return Column(name, "text", meaning, required, default, blank)
 
 
+def _one_of(name: str, meaning: str, values: tuple[str, ...], *, required: bool = False) -> Column:
+    listed = ", ".join(f"'{value}'" for value in values)
+    check = Check(f"{name} NOT IN ({listed})", f"{name} is not one of {', '.join(values)}")
+    return Column(name, "text", meaning, required, None if required else f"'{values[0]}'", (check,))
+
+
 def _at_least_zero(name: str, kind: Kind, meaning: str, *, default: str | None = None) -> Column:
     return Column(name, kind, meaning, default=default, checks=(Check(f"{name} < 0", f"{name} is negative"),))
 
@@ -88,15 +95,24 @@ ORDER_LINES = Table(
         _text("order_id", "basket, receipt or order number", required=True),
         PRODUCT,
         LOCATION,
-        Column("quantity", "decimal", "units sold, negative for a return, in `unit`", required=True,
-               checks=(Check("quantity = 0", "quantity is zero"),
+        Column("quantity", "decimal", "units sold, negative for a return, 0 for money given back alone", required=True,
+               checks=(Check("quantity = 0 AND coalesce(net_amount, 0) >= 0", "quantity is zero"),
                        Check("abs(quantity) > 1e9", "quantity is beyond a billion"))),
         _text("unit", "what one unit is: each, kg, gallon …", default="'each'"),
         Column("net_amount", "decimal", "paid for the line after discounts, signed as the quantity"),
         _at_least_zero("discount_amount", "decimal", "taken off the list price, as a positive amount", default="0"),
         Column("ordered_at", "instant", "when it was ordered (UTC)", required=True),
         _text("fulfilment", "carry_out, pickup or delivery", default="'carry_out'"),
+        Column("fulfilled_at", "instant", "when it is handed over, where that is another day than the order's"),
+        _text("fulfilment_location_id", "where it is handed over, where that is another location"),
+        _one_of("status", "completed, or cancelled: then it is neither a purchase nor demand",
+                ("completed", "cancelled")),
+        Column("gift", "bool", "given along free of charge: demand, but nobody's decision", default="false"),
+        _text("currency", "ISO 4217 code of the amounts; null for the retailer's own"),
+        _text("external_order_id", "the number under which another system knows the same order"),
+        _text("returns_order_id", "the order that this line gives back from, where the export says it"),
         _text("returns_line_id", "the line that this line gives back, where the export says it"),
+        Column("revised_at", "instant", "when the line was last changed: of its versions the latest counts"),
     ),
     checks=(
         Check("quantity > 0 AND net_amount < 0", "net_amount is negative on a sale"),
@@ -246,6 +262,110 @@ SUPPLY_TERMS = Table(
     ),
 )  # fmt: skip
 
+IDENTITY_LINKS = Table(
+    "identity_links",
+    "Evidence of who an account belongs to: two accounts with the same value of a kind are one customer's.",
+    key=("channel", "channel_customer_id", "kind", "value", "linked_at"),
+    columns=(
+        _text("channel", "channel of the account", required=True),
+        _text("channel_customer_id", "the account", required=True),
+        _one_of("kind", "member_card, unionid, openid, phone, email, device or receipt",
+                ("member_card", "unionid", "openid", "phone", "email", "device", "receipt"), required=True),
+        Column("value", "secret", "the number, address or token itself; only its keyed hash is stored", required=True),
+        Column("linked_at", "instant", "since when it is known; null for always"),
+    ),
+)  # fmt: skip
+
+CONSENTS = Table(
+    "consents",
+    "What customers wish to be done with their data; per account the latest wish counts, and erase is final.",
+    key=("channel", "channel_customer_id", "wish", "wished_at"),
+    columns=(
+        _text("channel", "channel of the account", required=True),
+        _text("channel_customer_id", "the account", required=True),
+        _one_of("wish", "opt_out (no personalisation), opt_in, or erase", ("opt_out", "opt_in", "erase"),
+                required=True),
+        Column("wished_at", "instant", "when it was said", required=True),
+    ),
+)  # fmt: skip
+
+BUNDLES = Table(
+    "bundles",
+    "Products that are sold as one and leave the shelf as several.",
+    key=("bundle_product_id", "product_id"),
+    columns=(
+        _text("bundle_product_id", "the product number of the bundle", required=True),
+        _text("product_id", "a product in it", required=True),
+        Column("units", "decimal", "units of that product in one bundle", default="1",
+               checks=(Check("units <= 0", "units is not above 0"),)),
+        _at_least_zero("amount_share", "float", "its share of the bundle's price; null for by units"),
+    ),
+)  # fmt: skip
+
+PRODUCT_UNITS = Table(
+    "product_units",
+    "Units that mean another quantity for each product, such as a case.",
+    key=("product_id", "unit"),
+    columns=(
+        PRODUCT,
+        _text("unit", "the unit as the exports name it", required=True),
+        _text("to_unit", "the unit that it is counted in", default="'each'"),
+        Column("times", "decimal", "how many of those one is", required=True,
+               checks=(Check("times <= 0", "times is not above 0"),)),
+    ),
+)  # fmt: skip
+
+EXCHANGE_RATES = Table(
+    "exchange_rates",
+    "What a foreign currency was worth; the latest rate up to a day counts.",
+    key=("currency", "day"),
+    columns=(
+        _text("currency", "ISO 4217 code", required=True),
+        Column("day", "day", "from this day on", required=True),
+        Column("rate", "float", "units of the retailer's currency for one of it", required=True,
+               checks=(Check("rate <= 0", "rate is not above 0"),)),
+    ),
+)  # fmt: skip
+
+PRICES = Table(
+    "prices",
+    "Shelf prices as they were set.",
+    key=("product_id", "location_id", "starts_on"),
+    columns=(
+        PRODUCT,
+        LOCATION_OR_ALL,
+        Column("starts_on", "day", "first day of the price", required=True),
+        _at_least_zero("price", "decimal", "price per unit from then on"),
+    ),
+)
+
+LISTINGS = Table(
+    "listings",
+    "Which products a location offers, and when.",
+    key=("product_id", "location_id", "starts_on"),
+    columns=(
+        PRODUCT,
+        LOCATION_OR_ALL,
+        Column("starts_on", "day", "first day on offer", required=True),
+        Column("ends_on", "day", "last day on offer; null while it lasts"),
+    ),
+    checks=(Check("ends_on < starts_on", "ends_on is before starts_on"),),
+)
+
+WEATHER = Table(
+    "weather",
+    "Weather as forecast or seen, with the day on which each figure was known.",
+    key=("region", "day", "known_on"),
+    columns=(
+        _text("region", "region of the locations that it holds for; 'all' for every one", default="'all'"),
+        Column("day", "day", "local date", required=True),
+        Column("known_on", "day", "the day on which it was known: before `day` for a forecast", required=True),
+        Column("low_celsius", "float", "lowest temperature"),
+        Column("high_celsius", "float", "highest temperature"),
+        _at_least_zero("rain_mm", "float", "rain and melted snow, millimetres"),
+    ),
+)
+
 FORECAST_LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.80, 0.90, 0.95, 0.99)
 QUANTILE_COLUMNS = tuple(f"q{round(level * 100):02d}" for level in FORECAST_LEVELS)
 
@@ -328,12 +448,17 @@ EVENTS = Table(
 
 TABLES: tuple[Table, ...] = (
     ORDER_LINES, CUSTOMERS, PURCHASE_HISTORY, CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, CALENDAR, PLANS,
-    SUPPLY_TERMS, FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
+    SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER,
+    FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
 )  # fmt: skip
 
 SOURCE_TABLES: dict[str, Table] = {
-    table.name: table for table in (ORDER_LINES, CATALOG, LOCATIONS, STOCK, CALENDAR, PLANS, SUPPLY_TERMS)
-}
+    table.name: table
+    for table in (
+        ORDER_LINES, CATALOG, LOCATIONS, STOCK, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES,
+        PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER, EVENTS,
+    )
+}  # fmt: skip
 
 
 def main(page: Path = Path(__file__).parent.parent / "docs" / "tables.md") -> None:
