@@ -5,12 +5,12 @@ from datetime import date
 from typing import Any
 
 from features.casts import SQL_TYPES, UNREADABLE, cast, local_day
-from features.channels import Export, read_export
+from features.channels import Whole, read_whole
 from features.channels.export import FILE, ROW
 from features.duplicates import without_duplicates
 from features.engine import Engine, told
 from features.expressions import Scalar, literal, quoted, scalar
-from features.joins import joined
+from features.joins import joined, read_joins
 from features.sources import Intake, Source
 from features.tables import SOURCE_TABLES, Column, Table
 
@@ -38,7 +38,7 @@ class Taken:
     table: Table
     kept: Any
     judged: Any
-    export: Export
+    export: Whole
     counts: Counts
 
     def with_kept(self, kept: Any, rows: int) -> "Taken":
@@ -61,8 +61,8 @@ def take_in(door: Door, name: str) -> Taken:
     """Read the source `name` and judge its rows."""
     source = door.intake.sources[name]
     table = SOURCE_TABLES[source.table]
-    export = joined(door.engine, name, source, read_export(door.engine, name, source, door.intake.folder),
-                    door.intake.folder)  # fmt: skip
+    besides = read_joins(door.engine, name, source, door.intake.folder)
+    export = joined(name, read_whole(door.engine, name, source, door.intake.folder), besides)
     with told(f"sources.{name}: cannot read {_named(export, source)}"):
         judged = _judged(door, name, export)
         judged = (door.engine.view if table.name in BULK else door.engine.keep)(f"judged_{name}", judged)
@@ -76,7 +76,7 @@ def take_in(door: Door, name: str) -> Taken:
     return Taken(name, table, kept.select(*table.column_names), judged, export, counts)
 
 
-def _named(export: Export, source: Source) -> str:
+def _named(export: Whole, source: Source) -> str:
     return export.files[0] if len(export.files) == 1 else source.path
 
 
@@ -92,7 +92,7 @@ def counted(read: int, duplicates: int, reasons: dict[str, int]) -> Counts:
     return Counts(read, read - quarantined - duplicates, quarantined, duplicates, dict(sorted(reasons.items())))
 
 
-def _judged(door: Door, name: str, export: Export) -> Any:
+def _judged(door: Door, name: str, export: Whole) -> Any:
     """Every row of the export in its table's columns and types, with the reason where it cannot be used."""
     source = door.intake.sources[name]
     table = SOURCE_TABLES[source.table]
@@ -119,7 +119,7 @@ def _sql(table: Any, view: str, columns: list[str]) -> Any:
     return table.alias(view).sql(f"SELECT {', '.join(columns)} FROM {quoted(view)}", dialect="duckdb")
 
 
-def _mapping(name: str, source: Source, table: Table, export: Export) -> list[str]:
+def _mapping(name: str, source: Source, table: Table, export: Whole) -> list[str]:
     """The recipe's expressions, the reason where it refuses a row, and the row as it came."""
     scalars = {
         column: scalar(text, export.columns, f"sources.{name}.columns.{column}")
@@ -135,7 +135,7 @@ def _mapping(name: str, source: Source, table: Table, export: Export) -> list[st
     ]
 
 
-def _refusal(name: str, source: Source, table: Table, export: Export, scalars: dict[str, Scalar]) -> str:
+def _refusal(name: str, source: Source, table: Table, export: Whole, scalars: dict[str, Scalar]) -> str:
     rules = [
         (scalar(rule.when, export.columns, f"sources.{name}.quarantine").sql, rule.reason) for rule in source.quarantine
     ]

@@ -13,28 +13,27 @@ from csv import reader as csv_reader
 from pathlib import Path
 from typing import TextIO
 
-from features.channels.export import FILE, ROW, Broken, Export, Format
+from features.channels.export import Broken, Export, Format, Wanted, counted
 from features.channels.lines import Records, records_of
-from features.engine import Engine, told
 from features.errors import RecipeError, SourceError
-from features.expressions import literal, quoted
+from features.expressions import literal
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 
 
-def read_csv(engine: Engine, name: str, files: list[Path], source: Format) -> Export:
-    """Read CSV files into one table of texts, empty fields null; columns that some files lack are null there."""
+def read_csv(wanted: Wanted) -> Export:
+    """Read a CSV file into texts, empty fields null."""
+    name, file, source = wanted.name, wanted.file, wanted.source
     if len(source.delimiter) != 1:
         raise RecipeError(f'sources.{name}: delimiter {source.delimiter!r} is not one character: write such as ";"')
-    headers = {file: _header(name, file, source) for file in files}
-    columns = list(dict.fromkeys(column for header in headers.values() for column in header))
-    listed = ", ".join(f"{quoted(column)} VARCHAR" for column in [*columns, FILE])
-    engine.run(f"CREATE OR REPLACE TABLE {quoted(f'export_{name}')} ({listed}, {quoted(ROW)} BIGINT)")
-    broken: list[Broken] = []
-    for file in files:
-        with told(f"sources.{name}: cannot read {file}"):
-            broken += _load(engine, name, file, headers[file], source)
-    return Export(engine.ibis.table(f"export_{name}"), tuple(columns), tuple(map(str, files)), tuple(broken))
+    header = _header(name, file, source)
+    clean = wanted.engine.scratch / f"clean-{name}.csv"
+    with _opened(name, file, source) as lines, clean.open("w", encoding="utf-8", newline="") as target:
+        records = records_of(lines, source.delimiter, len(header), target)
+    relation = _relation(clean, header, source)
+    _check_whole(name, file, int(wanted.engine.rows(f"SELECT count(*) FROM {relation}")[0][0]), records)
+    broken = tuple(Broken(str(file), line.number, line.text, line.reason) for line in records.broken)
+    return wanted.export(counted(relation) if wanted.numbered else f"SELECT * FROM {relation}", broken)
 
 
 @contextmanager
@@ -80,28 +79,13 @@ def _header(name: str, file: Path, source: Format) -> list[str]:
     return names
 
 
-def _load(engine: Engine, name: str, file: Path, header: list[str], source: Format) -> list[Broken]:
-    """Append the rows of a file to the export's table; returns its broken lines."""
-    clean = engine.scratch / "clean.csv"
-    with _opened(name, file, source) as lines, clean.open("w", encoding="utf-8", newline="") as target:
-        records = records_of(lines, source.delimiter, len(header), target)
+def _relation(clean: Path, header: list[str], source: Format) -> str:
     described = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in header)
-    reader = (
+    return (
         f"read_csv({literal(str(clean))}, columns = {{{described}}}, auto_detect = false, header = true, "
         f"delim = {literal(source.delimiter)}, quote = '\"', escape = '\"', new_line = '\\n', "
         f"max_line_size = {MAX_LINE_BYTES}, parallel = false)"
     )
-    place = f"row_number() OVER () - 1 AS {quoted(ROW)}"
-    table = quoted(f"export_{name}")
-    before = _count(engine, table)
-    engine.run(f"INSERT INTO {table} BY NAME SELECT *, {literal(str(file))} AS {quoted(FILE)}, {place} FROM {reader}")
-    clean.unlink()
-    _check_whole(name, file, _count(engine, table) - before, records)
-    return [Broken(str(file), line.number, line.text, line.reason) for line in records.broken]
-
-
-def _count(engine: Engine, table: str) -> int:
-    return int(engine.rows(f"SELECT count(*) FROM {table}")[0][0])
 
 
 def _check_whole(name: str, file: Path, rows: int, records: Records) -> None:
