@@ -133,22 +133,48 @@ CUSTOMERS = Table(
     ),
 )
 
+ACCOUNTS = Table(
+    "accounts",
+    "Whose a channel account is, by all that is known.",
+    key=("account_id",),
+    columns=(
+        _text("account_id", "the account: its number, or channel:number where numbers differ by channel",
+              required=True),
+        _text("customer_id", "the unified customer", required=True),
+        Column("first_day", "day", "first day on which it appears"),
+    ),
+)  # fmt: skip
+
 PURCHASE_HISTORY = Table(
     "purchase_history",
     "The one history: units of a product in an order, over all channels. Returns are rows of their own.",
-    key=("order_id", "product_id", "customer_id", "channel", "location_id", "day", "unit"),
+    key=(
+        "order_id",
+        "product_id",
+        "account_id",
+        "channel",
+        "location_id",
+        "day",
+        "unit",
+        "gift",
+        "demand_day",
+        "demand_location_id",
+    ),
     columns=(
         _text("order_id", "unified order number, unique over all sources", required=True),
         PRODUCT,
-        _text("customer_id", "null for an anonymous basket"),
+        _text("account_id", "the channel account, see `accounts`; null for an anonymous basket"),
         _text("channel", "where it was ordered", required=True),
         LOCATION,
         Column("ordered_at", "instant", "when it was ordered (UTC)", required=True),
         Column("day", "day", "local business date of the order", required=True),
-        Column("net_units", "decimal", "units sold, negative for units given back", required=True),
+        Column("net_units", "decimal", "units sold, negative for units given back, 0 for money alone", required=True),
         _text("unit", "what one unit is"),
         Column("net_amount", "decimal", "paid, in the retailer's currency"),
         Column("discount_amount", "decimal", "taken off the list price"),
+        Column("gift", "bool", "given along or sold for nothing: nobody's decision", required=True),
+        Column("demand_day", "day", "local date on which it is handed over", required=True),
+        _text("demand_location_id", "where it is handed over", required=True),
     ),
 )
 
@@ -196,7 +222,7 @@ STOCK = Table(
 
 DEMAND_HISTORY = Table(
     "demand_history",
-    "Units sold per product, location and day; days without a row sold nothing.",
+    "Units handed over per product, location and day; days without a row sold nothing.",
     key=("product_id", "location_id", "day"),
     columns=(
         PRODUCT,
@@ -204,6 +230,7 @@ DEMAND_HISTORY = Table(
         Column("day", "day", "local business date", required=True),
         Column("sold_units", "float", "units sold; what came back is in returned_units", required=True),
         Column("returned_units", "float", "units given back that day, as a positive number"),
+        Column("gift_units", "float", "units handed over for nothing, not in sold_units"),
         Column("available_share", "float", "share of the open hours with stock; null where unknown"),
         Column("price", "float", "mean price paid per unit that day"),
         Column("discount_share", "float", "discount as a share of the list price, 0 to 1"),
@@ -447,7 +474,7 @@ EVENTS = Table(
 )
 
 TABLES: tuple[Table, ...] = (
-    ORDER_LINES, CUSTOMERS, PURCHASE_HISTORY, CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, CALENDAR, PLANS,
+    ORDER_LINES, CUSTOMERS, ACCOUNTS, PURCHASE_HISTORY, CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, CALENDAR, PLANS,
     SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER,
     FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Kinds of export. A new kind is one file here and one line in CHANNELS."""
 
+import hashlib
 from pathlib import Path
 
 from features.channels.csv import read_csv
@@ -14,7 +15,7 @@ CHANNELS: dict[str, Reader] = {
     "parquet": read_parquet,
 }
 
-__all__ = ["CHANNELS", "Export", "Whole", "files_of", "format_of", "read_export", "read_whole"]
+__all__ = ["CHANNELS", "Export", "Whole", "content_of", "files_of", "format_of", "read_export", "read_whole"]
 
 
 def read_export(engine: Engine, name: str, source: Format, file: Path, *, numbered: bool) -> Export:
@@ -47,3 +48,9 @@ def read_whole(engine: Engine, name: str, source: Format, folder: Path) -> Whole
     columns = tuple(dict.fromkeys(column for export in exports for column in export.columns))
     broken = tuple(line for export in exports for line in export.broken)
     return Whole(table, columns, tuple(export.file for export in exports), broken)
+
+
+def content_of(source: Format, file: Path) -> str:
+    """The hash of what a file holds."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

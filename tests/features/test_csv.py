@@ -77,7 +77,7 @@ def test_columns_in_another_order_or_missing_in_one_file_are_put_right(shop: Any
     )
     shop.source = 'path = "lines*.csv"'
     rows = shop.ingest().read("purchase_history").to_pylist()
-    assert [row["customer_id"] for row in rows if row["order_id"] == "o9"] == [None]
+    assert [row["account_id"] for row in rows if row["order_id"] == "o9"] == [None]
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])

@@ -1,0 +1,166 @@
+"""From order lines to purchase history and demand, day by day: only the days that changed are made anew."""
+
+from collections.abc import Collection
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from features.engine import Engine
+from features.expressions import literal
+from features.ledger import Ledger
+from features.lines import Lines
+from features.partitions import Form, Partitioned, chunks
+from features.progress import Progress
+from features.unify import demand_history, purchase_history
+from features.writing import write_table
+
+CHUNK_LINES = 3_000_000  # order lines that are unified at a time
+HISTORY_ORDER = ["day", "order_id", "product_id"]
+DEMAND_ORDER = ["day", "location_id", "product_id"]
+VISITS = "ledger/visits"  # which account bought on which day, so that customers need no scan of the history
+
+
+class Rebuild:
+    """Writes purchase_history and demand_history of a snapshot, beside the one before."""
+
+    def __init__(
+        self, engine: Engine, lines: Lines, ledger: Ledger, former: Ledger | None, folder: Path, before: Path | None
+    ) -> None:
+        self.engine, self.lines, self.ledger, self.former, self.folder = engine, lines, ledger, former, folder
+        sources = lines.intake.of_table("order_lines")
+        self.counts = ledger.lines(sources)
+        former_form = Form.of(former.lines(sources)) if former is not None else Form(frozenset())
+        self.parts = Partitioned(engine, folder, before, Form.of(self.counts), former_form, rows=ledger.rows)
+        self._compiled: dict[str, str] = {}
+
+    def run(self, touched: set[date], moved: set[date], progress: Progress) -> None:
+        """Make the days in `touched` anew, and demand also on `moved` days, whose stock or plans changed."""
+        form = self.parts.form
+        days = form.widened(touched, self.parts.former) if self.former is not None else touched
+        groups = list(chunks(days, self.counts, CHUNK_LINES, form))
+        with progress.step("write history", 2 * len(groups) + 1) as step:
+            handed = set(days)
+            for group in groups:
+                handed |= self._unify(group)
+                step.advance()
+            self._take_over(days)
+            if self.former is not None:
+                handed |= {date.fromisoformat(day) for gone in days for day in self.former.ahead.get(str(gone), [])}
+                handed = form.widened(handed | moved, self.parts.former)
+            for group in chunks(handed, self.counts, CHUNK_LINES, form):
+                self._demand(group)
+                step.advance()
+            self.parts.link("demand_history", handed, self._former_rows("demand_history"))
+            step.advance()
+
+    def _unify(self, days: list[date]) -> set[date]:
+        """Write the history of `days`; returns the later days on which some of it is handed over."""
+        lines = self.lines.sql(days[0], days[-1])
+        self.engine.run(f"CREATE OR REPLACE VIEW chunk_lines AS {lines}")
+        self.engine.run(f"CREATE OR REPLACE TABLE chunk_history AS {self._sql('chunk_lines', purchase_history)}")
+        self.parts.write("purchase_history", "chunk_history", days, HISTORY_ORDER)
+        self.engine.run(
+            "CREATE OR REPLACE VIEW chunk_visits AS SELECT account_id, channel, day, bool_or(net_units > 0) AS bought "
+            "FROM chunk_history WHERE account_id IS NOT NULL GROUP BY ALL"
+        )
+        self.parts.write(VISITS, "chunk_visits", days, ["day", "account_id"])
+        ahead = self.engine.rows("SELECT DISTINCT day, demand_day FROM chunk_history WHERE demand_day <> day")
+        for day, handed in sorted(ahead):
+            self.ledger.ahead.setdefault(str(day), []).append(str(handed))
+        places = self.engine.rows("SELECT DISTINCT day, demand_location_id FROM chunk_history "
+                                  "UNION SELECT DISTINCT day, location_id FROM chunk_history")  # fmt: skip
+        for day, place in sorted(places):
+            self.ledger.places.setdefault(str(day), []).append(place)
+        return {handed for _, handed in ahead}
+
+    def _sql(self, view: str, expression: Any) -> str:
+        """The SQL of a function of one table, compiled once."""
+        if view not in self._compiled:
+            self._compiled[view] = str(self.engine.ibis.compile(expression(self.engine.ibis.table(view))))
+        return self._compiled[view]
+
+    def _take_over(self, days: Collection[date]) -> None:
+        """Link what did not change."""
+        if self.former is None:
+            return
+        for table in ("purchase_history", VISITS):
+            self.parts.link(table, days, self._former_rows(table))
+        for noted, former in ((self.ledger.ahead, self.former.ahead), (self.ledger.places, self.former.places)):
+            for day, found in former.items():
+                if date.fromisoformat(day) not in days:
+                    noted[day] = found
+
+    def _former_rows(self, table: str) -> dict[str, int]:
+        return {} if self.former is None else self.former.rows.get(table, {})
+
+    def _demand(self, days: list[date]) -> None:
+        first, last = days[0], days[-1]
+        wanted = set(days)
+        ordered = wanted | {
+            date.fromisoformat(day)
+            for day, handed in self.ledger.ahead.items()
+            if any(first <= date.fromisoformat(when) <= last for when in handed)
+        }
+        files = [
+            self.folder / "purchase_history" / self.parts.form.file(start)
+            for start, _ in self.parts.form.partitions(ordered)
+        ]
+        listed = ", ".join(literal(str(file)) for file in files if file.is_file())
+        if not listed:
+            return
+        self.engine.run(
+            f"CREATE OR REPLACE VIEW chunk_given AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false) "
+            f"WHERE demand_day BETWEEN DATE '{first}' AND DATE '{last}'"
+        )
+        self._view("chunk_stock", "stock", f"day BETWEEN DATE '{first}' AND DATE '{last}'")
+        self._view("chunk_plans", "plans", f"starts_on <= DATE '{last}' AND ends_on >= DATE '{first}'")
+        if "demand" not in self._compiled:
+            tables = [self.engine.ibis.table(name) if table in self.ledger.rows else None
+                      for name, table in (("chunk_plans", "plans"), ("chunk_stock", "stock"))]  # fmt: skip
+            query = demand_history(self.engine.ibis.table("chunk_given"), *tables)
+            self._compiled["demand"] = str(self.engine.ibis.compile(query))
+        self.engine.run(f"CREATE OR REPLACE TABLE chunk_demand AS {self._compiled['demand']}")
+        self.parts.write("demand_history", "chunk_demand", days, DEMAND_ORDER)
+
+    def _view(self, view: str, table: str, where: str) -> None:
+        if self.ledger.rows.get(table):
+            files = literal(str(self.folder / table / "**" / "*.parquet"))
+            self.engine.run(
+                f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM read_parquet({files}, hive_partitioning = false) "
+                f"WHERE {where}"
+            )
+
+    def days(self) -> tuple[date, date]:
+        """The first and the last day with a purchase."""
+        days = sorted(self.ledger.places)
+        return date.fromisoformat(days[0]), date.fromisoformat(days[-1])
+
+    def places(self) -> list[str]:
+        """Every location of the history, sorted."""
+        return sorted({place for places in self.ledger.places.values() for place in places})
+
+    def write_customers(self) -> None:
+        """The tables `accounts` and `customers`."""
+        files = literal(str(self.folder / VISITS / "**" / "*.parquet"))
+        has = bool(self.ledger.rows.get(VISITS))
+        source = f"read_parquet({files}, hive_partitioning = false)" if has else \
+            "(SELECT NULL::VARCHAR AS account_id, NULL::VARCHAR AS channel, NULL::DATE AS day, false AS bought WHERE false)"  # fmt: skip
+        self.engine.run(
+            f"CREATE OR REPLACE TABLE accounts AS SELECT account_id, account_id AS customer_id, "
+            f"min(day) AS first_day, list_sort(list(DISTINCT channel)) AS channels, "
+            f"min(day) FILTER (bought) AS first_purchase_on, max(day) FILTER (bought) AS last_purchase_on "
+            f"FROM {source} GROUP BY account_id"
+        )
+        shared = self.lines.intake.identity.account_numbers == "shared"
+        names = "list_transform(channels, channel -> channel || ':' || account_id)" if shared else "[account_id]"
+        self.engine.run(
+            f"CREATE OR REPLACE TABLE customers AS SELECT customer_id, list_sort(flatten(list({names}))) AS accounts, "
+            "min(first_purchase_on) AS first_purchase_on, max(last_purchase_on) AS last_purchase_on, "
+            "false AS opted_out FROM accounts GROUP BY customer_id"
+        )
+        for table in ("accounts", "customers"):
+            rows = self.engine.ibis.table(table)
+            if table == "accounts":
+                rows = rows.select("account_id", "customer_id", "first_day")
+            count = write_table(self.engine, rows, self.folder / table, [rows.columns[0]])
+            self.ledger.rows[table] = {"part.parquet": count}
