@@ -46,17 +46,17 @@ def described(
     key = ", ".join(f"{quoted(column)}" for column in table.key)
     view = f"rows_{table.name}"
     engine.run(
-        f"CREATE OR REPLACE VIEW {view} AS SELECT rows.*, places.rank AS onebasket_rank, places.name AS onebasket_name, "
+        f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT rows.*, places.rank AS onebasket_rank, places.name AS onebasket_name, "
         f"hash({key}) AS onebasket_key FROM ({' UNION ALL BY NAME '.join(parts)}) AS rows JOIN (VALUES {places}) AS "
         f"places(source, file, rank, name) ON rows.onebasket_source = places.source AND rows.onebasket_file = places.file"
     )
-    engine.run(f"CREATE OR REPLACE TABLE again_{table.name} AS SELECT onebasket_key FROM {view} GROUP BY 1 "
+    engine.run(f"CREATE OR REPLACE TEMP TABLE again_{table.name} AS SELECT onebasket_key FROM {view} GROUP BY 1 "
                "HAVING count(*) > 1")  # fmt: skip
     again = f"SELECT onebasket_key FROM again_{table.name}"
     rule = [*FIRST_BY.get(table.name, []), "onebasket_name DESC",
             *([] if table.name in BY_FILE_ORDER else map(quoted, columns)), ROW]  # fmt: skip
     engine.run(
-        f"CREATE OR REPLACE TABLE ranked_{table.name} AS SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY "
+        f"CREATE OR REPLACE TEMP TABLE ranked_{table.name} AS SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY "
         f"onebasket_rank, {', '.join(rule)}) AS place FROM {view} WHERE onebasket_key IN ({again})"
     )
     listed = _listed(columns)
@@ -65,7 +65,7 @@ def described(
         plain += (
             f" WHERE onebasket_key NOT IN ({again}) UNION ALL SELECT {listed} FROM ranked_{table.name} WHERE place = 1"
         )
-    engine.run(f"CREATE OR REPLACE VIEW {quoted(table.name)} AS {plain}")
+    engine.run(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS {plain}")
     dropped = dict(
         engine.rows(f"SELECT onebasket_source, count(*) FROM ranked_{table.name} WHERE place > 1 GROUP BY 1")
     )

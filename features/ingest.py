@@ -202,9 +202,8 @@ class _Ingest:
         for first, last in form.partitions(days):
             described(self.engine, self.workspace, spec, landed, list(self.intake.sources),
                       f"{day} BETWEEN DATE '{first}' AND DATE '{last}'")  # fmt: skip
-            parts.write(table, table, [first], [day], day)
+            parts.write(table, table, [first], [day, "location_id", "product_id"], day)
         parts.link(table, days, self.former.rows.get(table, {}) if self.former else {})
-        parts.settle(table)
 
     def _write_described(self, rebuild: Rebuild) -> None:
         written = [table for table in SOURCE_TABLES.values() if table.name not in {"order_lines", "plans", "stock"}]

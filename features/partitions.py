@@ -79,10 +79,21 @@ class Partitioned:
     former: Form
     rows: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def write(self, table: str, view: str, days: Collection[date], order: Sequence[str], day: str = "day") -> None:
-        """Write the partitions that hold `days` from the relation `view`, each sorted by `order` and then all else."""
-        columns = [row[0] for row in self.engine.rows(f"DESCRIBE {quoted(view)}")]
-        by = ", ".join(f"{quoted(column)} NULLS FIRST" for column in [*order, *(set_without(columns, order))])
+    def write(
+        self,
+        table: str,
+        view: str,
+        days: Collection[date],
+        order: Sequence[str],
+        day: str = "day",
+        tie: str | None = None,
+    ) -> None:
+        """Write the partitions that hold `days` from the relation `view`, each sorted by `order`.
+
+        `tie` is a column that tells equal rows apart and is not written.
+        """
+        by = ", ".join(f"{quoted(column)} NULLS FIRST" for column in [*order, *([tie] if tie else [])])
+        select = f"* EXCLUDE ({quoted(tie)})" if tie else "*"
         partitions = self.form.partitions(days)
         for first, last in partitions:
             file = self.folder / table / self.form.file(first)
@@ -90,7 +101,8 @@ class Partitioned:
             where = f"{quoted(day)} BETWEEN DATE '{first}' AND DATE '{last}'" if len(partitions) > 1 else "true"
             with told(f"writing {table}", WorkspaceError):
                 done = self.engine.rows(
-                    f"COPY (SELECT * FROM {quoted(view)} WHERE {where} ORDER BY {by}) TO {literal(str(file))} ({PARQUET})"
+                    f"COPY (SELECT {select} FROM {quoted(view)} WHERE {where} ORDER BY {by}) "
+                    f"TO {literal(str(file))} ({PARQUET})"
                 )
             self._count(table, self.form.file(first), int(done[0][0]), file)
 
@@ -113,14 +125,6 @@ class Partitioned:
                 continue
             link(self.before / table / name, self.folder / table / name)
             self.rows.setdefault(table, {})[name] = count
-
-    def settle(self, table: str) -> int:
-        """How many rows the table has; a table without any is one empty file, so that it can be opened."""
-        return sum(self.rows.get(table, {}).values())
-
-
-def set_without(columns: Sequence[str], taken: Sequence[str]) -> list[str]:
-    return [column for column in columns if column not in taken]
 
 
 def link(old: Path, new: Path) -> None:

@@ -1,5 +1,6 @@
 """From order lines to purchase history and demand, day by day: only the days that changed are made anew."""
 
+import re
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
@@ -11,10 +12,10 @@ from features.ledger import Ledger
 from features.lines import Lines
 from features.partitions import Form, Partitioned, chunks
 from features.progress import Progress
-from features.unify import demand_history, purchase_history
+from features.unify import HISTORY, demand_history, purchase_history, single_cells, single_lines, summed_cells
 from features.writing import write_table
 
-CHUNK_LINES = 3_000_000  # order lines that are unified at a time
+CHUNK_LINES = 2_000_000  # order lines that are unified at a time
 HISTORY_ORDER = ["day", "order_id", "product_id"]
 DEMAND_ORDER = ["day", "location_id", "product_id"]
 VISITS = "ledger/visits"  # which account bought on which day, so that customers need no scan of the history
@@ -56,14 +57,19 @@ class Rebuild:
     def _unify(self, days: list[date]) -> set[date]:
         """Write the history of `days`; returns the later days on which some of it is handed over."""
         lines = self.lines.sql(days[0], days[-1])
-        self.engine.run(f"CREATE OR REPLACE VIEW chunk_lines AS {lines}")
-        self.engine.run(f"CREATE OR REPLACE TABLE chunk_history AS {self._sql('chunk_lines', purchase_history)}")
-        self.parts.write("purchase_history", "chunk_history", days, HISTORY_ORDER)
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW chunk_lines AS {lines}")
+        self._summed("chunk_lines", "order_id, product_id", purchase_history, single_lines)
+        ties = ", ".join(f"{column} NULLS FIRST" for column in HISTORY)
         self.engine.run(
-            "CREATE OR REPLACE VIEW chunk_visits AS SELECT account_id, channel, day, bool_or(net_units > 0) AS bought "
+            "CREATE OR REPLACE TEMP TABLE chunk_history AS SELECT *, NULL AS tie FROM chunk_lines_single UNION ALL "
+            f"SELECT *, row_number() OVER (ORDER BY {ties}) AS tie FROM chunk_lines_several"
+        )
+        self.parts.write("purchase_history", "chunk_history", days, HISTORY_ORDER, tie="tie")
+        self.engine.run(
+            "CREATE OR REPLACE TEMP VIEW chunk_visits AS SELECT account_id, channel, day, bool_or(net_units > 0) AS bought "
             "FROM chunk_history WHERE account_id IS NOT NULL GROUP BY ALL"
         )
-        self.parts.write(VISITS, "chunk_visits", days, ["day", "account_id"])
+        self.parts.write(VISITS, "chunk_visits", days, ["day", "account_id", "channel"])
         ahead = self.engine.rows("SELECT DISTINCT day, demand_day FROM chunk_history WHERE demand_day <> day")
         for day, handed in sorted(ahead):
             self.ledger.ahead.setdefault(str(day), []).append(str(handed))
@@ -73,11 +79,27 @@ class Rebuild:
             self.ledger.places.setdefault(str(day), []).append(place)
         return {handed for _, handed in ahead}
 
-    def _sql(self, view: str, expression: Any) -> str:
-        """The SQL of a function of one table, compiled once."""
-        if view not in self._compiled:
-            self._compiled[view] = str(self.engine.ibis.compile(expression(self.engine.ibis.table(view))))
-        return self._compiled[view]
+    def _summed(self, view: str, key: str, several: Any, single: Any) -> None:
+        """Make the views <view>_single and <view>_several: most rows are alone in their key and need no summing.
+
+        A hash of the key tells them apart; equal hashes of different keys only mean that a row is summed alone.
+        """
+        engine = self.engine
+        engine.run(f"CREATE OR REPLACE TEMP TABLE {view}_again AS SELECT hash({key}) AS again FROM {view} GROUP BY 1 "
+                   "HAVING count(*) > 1")  # fmt: skip
+        for part, sign, expression in (("single", "NOT IN", single), ("several", "IN", several)):
+            engine.run(f"CREATE OR REPLACE TEMP VIEW {view}_rows AS SELECT * FROM {view}")
+            query = self._sql(f"{view}_rows", part, expression)
+            chosen = f"(SELECT * FROM {view} WHERE hash({key}) {sign} (SELECT again FROM {view}_again))"
+            engine.run(f"CREATE OR REPLACE TEMP VIEW {view}_{part} AS WITH {view}_rows AS {chosen} {query}")
+
+    def _sql(self, view: str, part: str, expression: Any) -> str:
+        """The SQL of a function of one relation, compiled once."""
+        known = f"{view}:{part}"
+        if known not in self._compiled:
+            query = str(self.engine.ibis.compile(expression(self.engine.ibis.table(view))))
+            self._compiled[known] = re.sub(rf'"[^"]+"\."[^"]+"\."{view}"', f'"{view}"', query)
+        return self._compiled[known]
 
     def _take_over(self, days: Collection[date]) -> None:
         """Link what did not change."""
@@ -109,24 +131,28 @@ class Rebuild:
         if not listed:
             return
         self.engine.run(
-            f"CREATE OR REPLACE VIEW chunk_given AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false) "
+            f"CREATE OR REPLACE TEMP VIEW chunk_given AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false) "
             f"WHERE demand_day BETWEEN DATE '{first}' AND DATE '{last}'"
         )
         self._view("chunk_stock", "stock", f"day BETWEEN DATE '{first}' AND DATE '{last}'")
         self._view("chunk_plans", "plans", f"starts_on <= DATE '{last}' AND ends_on >= DATE '{first}'")
-        if "demand" not in self._compiled:
-            tables = [self.engine.ibis.table(name) if table in self.ledger.rows else None
-                      for name, table in (("chunk_plans", "plans"), ("chunk_stock", "stock"))]  # fmt: skip
-            query = demand_history(self.engine.ibis.table("chunk_given"), *tables)
-            self._compiled["demand"] = str(self.engine.ibis.compile(query))
-        self.engine.run(f"CREATE OR REPLACE TABLE chunk_demand AS {self._compiled['demand']}")
+        self._summed("chunk_given", "product_id, demand_location_id, demand_day", summed_cells, single_cells)
+        self.engine.run(
+            "CREATE OR REPLACE TEMP VIEW chunk_cells AS FROM chunk_given_single UNION ALL FROM chunk_given_several"
+        )
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE chunk_demand AS {self._sql('chunk_cells', '', self._with_tables)}")
         self.parts.write("demand_history", "chunk_demand", days, DEMAND_ORDER)
+
+    def _with_tables(self, cells: Any) -> Any:
+        tables = [self.engine.ibis.table(name) if self.ledger.rows.get(table) else None
+                  for name, table in (("chunk_plans", "plans"), ("chunk_stock", "stock"))]  # fmt: skip
+        return demand_history(cells, *tables)
 
     def _view(self, view: str, table: str, where: str) -> None:
         if self.ledger.rows.get(table):
             files = literal(str(self.folder / table / "**" / "*.parquet"))
             self.engine.run(
-                f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM read_parquet({files}, hive_partitioning = false) "
+                f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM read_parquet({files}, hive_partitioning = false) "
                 f"WHERE {where}"
             )
 
@@ -146,7 +172,7 @@ class Rebuild:
         source = f"read_parquet({files}, hive_partitioning = false)" if has else \
             "(SELECT NULL::VARCHAR AS account_id, NULL::VARCHAR AS channel, NULL::DATE AS day, false AS bought WHERE false)"  # fmt: skip
         self.engine.run(
-            f"CREATE OR REPLACE TABLE accounts AS SELECT account_id, account_id AS customer_id, "
+            f"CREATE OR REPLACE TEMP TABLE accounts AS SELECT account_id, account_id AS customer_id, "
             f"min(day) AS first_day, list_sort(list(DISTINCT channel)) AS channels, "
             f"min(day) FILTER (bought) AS first_purchase_on, max(day) FILTER (bought) AS last_purchase_on "
             f"FROM {source} GROUP BY account_id"
@@ -154,7 +180,7 @@ class Rebuild:
         shared = self.lines.intake.identity.account_numbers == "shared"
         names = "list_transform(channels, channel -> channel || ':' || account_id)" if shared else "[account_id]"
         self.engine.run(
-            f"CREATE OR REPLACE TABLE customers AS SELECT customer_id, list_sort(flatten(list({names}))) AS accounts, "
+            f"CREATE OR REPLACE TEMP TABLE customers AS SELECT customer_id, list_sort(flatten(list({names}))) AS accounts, "
             "min(first_purchase_on) AS first_purchase_on, max(last_purchase_on) AS last_purchase_on, "
             "false AS opted_out FROM accounts GROUP BY customer_id"
         )

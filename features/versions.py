@@ -32,7 +32,7 @@ class Versions:
 
     def __init__(self, engine: Engine, intake: Intake, workspace: Workspace) -> None:
         self.engine, self.intake, self.workspace = engine, intake, workspace
-        engine.run(f"CREATE OR REPLACE TABLE {LOSERS} ({COLUMNS})")
+        engine.run(f"CREATE OR REPLACE TEMP TABLE {LOSERS} ({COLUMNS})")
 
     def decide(self, source: str, live: Sequence[Landed], changed: Sequence[Landed], before: Path | None) -> None:
         """Add the losers of one source; `changed` are the files that came or went since `before` was written."""
@@ -45,7 +45,7 @@ class Versions:
 
     def _keep(self, source: str, live: Sequence[Landed], changed: Sequence[Landed], before: Path) -> None:
         """What was decided before stands, except for lines that stand in a file that came or went."""
-        self.engine.run(f"CREATE OR REPLACE TABLE changed_keys AS SELECT DISTINCT {KEY} FROM "
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE changed_keys AS SELECT DISTINCT {KEY} FROM "
                         f"({rows_sql(changed, self.workspace, KEY)})")  # fmt: skip
         ids = ", ".join(literal(landed.id) for landed in live)
         self.engine.run(
@@ -61,7 +61,7 @@ class Versions:
         keys = rows_sql(live, self.workspace, KEY)
         some = f" WHERE {KEY} IN (SELECT {KEY} FROM {among})" if among else ""
         self.engine.run(
-            f"CREATE OR REPLACE TABLE contested_keys AS SELECT {KEY} FROM ({keys}){some} GROUP BY {KEY} "
+            f"CREATE OR REPLACE TEMP TABLE contested_keys AS SELECT {KEY} FROM ({keys}){some} GROUP BY {KEY} "
             "HAVING count(*) > 1"
         )
 
