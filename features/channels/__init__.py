@@ -41,6 +41,7 @@ def read_whole(engine: Engine, name: str, source: Format, folder: Path) -> Whole
                 f"CREATE OR REPLACE TABLE {part} AS SELECT *, {literal(export.file)} AS onebasket_file "
                 f"FROM {quoted(f'export_{name}')}"
             )
+            export.check(int(engine.rows(f"SELECT count(*) FROM {part}")[0][0]))
     parts = (f"SELECT * FROM {quoted(f'whole_{name}_{number}')}" for number in range(len(exports)))
     with told(f"sources.{name}: the files of {source.path} do not fit together"):
         engine.run(f"CREATE OR REPLACE VIEW {quoted(f'whole_{name}')} AS {' UNION ALL BY NAME '.join(parts)}")

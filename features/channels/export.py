@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from features.engine import Engine
+from features.errors import SourceError
 from features.expressions import quoted
 
 FILE = "onebasket_file"  # the file that a row came from
@@ -43,7 +44,8 @@ class Broken:
 class Export:
     """The rows of one file as an Ibis table in file order, and its broken lines, which are not in the table.
 
-    `table` reads the view `export_<name>`; it has the BIGINT column ROW only where `numbered`.
+    `table` reads the view `export_<name>`; it has the BIGINT column ROW only where `numbered`. `rows` is how many
+    rows it must give, where that was counted apart from the reading: hold what was read against it.
     """
 
     table: Any
@@ -51,6 +53,15 @@ class Export:
     file: str
     broken: tuple[Broken, ...] = field(default=())
     numbered: bool = False
+    rows: int | None = None
+
+    def check(self, rows: int) -> None:
+        """Raise SourceError if another number of rows was read than was counted."""
+        if self.rows is not None and rows != self.rows:
+            raise SourceError(
+                f"{self.file} holds {self.rows} rows, of which {rows} could be read: check its delimiter and quotes, "
+                "or export it again"
+            )
 
 
 @dataclass(frozen=True)
@@ -74,15 +85,20 @@ class Wanted:
     numbered: bool
 
     @property
+    def place(self) -> str:
+        """How the file is called in messages and beside its rows."""
+        return str(self.file)
+
+    @property
     def view(self) -> str:
         return f"export_{self.name}"
 
-    def export(self, select: str, broken: tuple[Broken, ...] = (), file: str | None = None) -> Export:
+    def export(self, select: str, broken: tuple[Broken, ...] = (), rows: int | None = None) -> Export:
         """The export whose rows a SELECT gives, ROW among them where it is wanted."""
         self.engine.run(f"CREATE OR REPLACE VIEW {quoted(self.view)} AS {select}")
         table = self.engine.ibis.table(self.view)
         columns = tuple(column for column in table.columns if column != ROW)
-        return Export(table, columns, file or str(self.file), broken, self.numbered)
+        return Export(table, columns, self.place, broken, self.numbered, rows)
 
 
 def counted(relation: str) -> str:
