@@ -52,4 +52,5 @@ def rate_on(currency: str, day: str, own: str, rates: dict[str, Rates]) -> str:
 
 def converted(amount: str, rate: str, foreign: str) -> str:
     """SQL of an amount in the retailer's currency, rounded half away from zero to the cent where it is `foreign`."""
-    return f"CASE WHEN {foreign} THEN TRY_CAST(TRY_CAST({amount} * {rate} AS DECIMAL(18, 2)) AS DECIMAL(18, 4)) ELSE {amount} END"
+    cents = f"TRY_CAST({amount} * {rate} AS DECIMAL(18, 2))"
+    return f"CASE WHEN {foreign} THEN TRY_CAST({cents} AS DECIMAL(18, 4)) ELSE {amount} END"

@@ -15,10 +15,13 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
+import ibis
+
 from features.casts import SQL_TYPES, UNREADABLE, as_written, cast, filled, says_its_zone
 from features.channels.export import FILE, ROW, Export
 from features.choices import chosen
-from features.conversions import MOST_IN_A_TREE, exchanged, product_rules, settled_units
+from features.conversions import LACKS_RATE, MOST_RULES, exchange, join_rules, settle_units
+from features.currencies import REASON as NO_RATE
 from features.engine import Engine
 from features.expressions import Scalar, literal, quoted, scalar
 from features.personal import guarded, original_row
@@ -29,6 +32,7 @@ from features.tables import SOURCE_TABLES, Column, Table
 from features.zones import Span, day_starts, moment, to_utc
 
 REASON, ORIGINAL, REFUSED, CONTENT = "onebasket_reason", "onebasket_original", "onebasket_refused", "onebasket_content"
+TEXT_TYPE = ibis.dtype("string")
 GIVEN, VALUE, RAW, CLOCK, AWARE = "given_", "value_", "raw_", "clock_", "aware_"  # what a stage calls a column
 DATED = {"order_lines": "ordered_at", "stock": "day"}  # the tables whose rows tell of what has happened
 ACCOUNT = "channel_customer_id"
@@ -46,8 +50,16 @@ class Door:
     latest_day: date | None = None
     tables: dict[str, Any] | None = None
 
-    def table(self, name: str) -> Any | None:
-        return (self.tables or {}).get(name)
+    @cached_property
+    def _rows(self) -> dict[str, list[dict[str, Any]]]:
+        return {}
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The rows of one of `tables`, read once; none where there is no such table."""
+        if name not in self._rows:
+            table = (self.tables or {}).get(name)
+            self._rows[name] = [] if table is None else table.to_pyarrow().to_pylist()
+        return self._rows[name]
 
     @cached_property
     def span(self) -> Span:
@@ -94,10 +106,8 @@ class _Task:
 def needs_numbers(door: Door, name: str) -> bool:
     """Whether the judged rows of a source may lose the order of the export, so that its rows have to be numbered."""
     source = door.intake.sources[name]
-    rules = door.table("product_units")
-    if source.join or source.table != "order_lines" or rules is None or "unit" not in source.columns:
-        return bool(source.join)
-    return len(product_rules(rules)) > MOST_IN_A_TREE
+    has_units = source.table == "order_lines" and "unit" in source.columns
+    return bool(source.join) or (has_units and len(door.rows("product_units")) > MOST_RULES)
 
 
 def judged(door: Door, name: str, export: Export) -> Any:
@@ -224,8 +234,13 @@ def _settled(task: _Task, stages: Stages) -> Stages:
         settled[ACCOUNT] = guarded(quoted(ACCOUNT), country, has_key(), f"sources.{task.name}.columns.{ACCOUNT}")
     if settled:
         stages.then(settled)
-    if task.fills("unit", "quantity"):
-        return settled_units(stages, task.door.intake.units, task.door.table("product_units"), task.name)
+    if not task.fills("unit", "quantity"):
+        return stages
+    rules = task.door.rows("product_units")
+    if len(rules) > MOST_RULES and task.door.tables:
+        joined = join_rules(stages.table(), task.door.tables["product_units"])
+        stages = Stages(joined, f"{task.name}_ruled")
+    settle_units(stages, task.door.intake.units, rules)
     return stages
 
 
@@ -236,8 +251,8 @@ def _in_utc(task: _Task, column: str) -> str:
 
 def _exchanged(task: _Task, stages: Stages) -> None:
     if task.fills("currency", "ordered_at"):
-        retailer, rates = task.door.intake.retailer, task.door.table("exchange_rates")
-        exchanged(stages, retailer, rates, task.door.span, f"sources.{task.name}.columns.currency")
+        retailer, rates = task.door.intake.retailer, task.door.rows("exchange_rates")
+        exchange(stages, retailer, rates, task.door.span, f"sources.{task.name}.columns.currency")
 
 
 def _judge(task: _Task, stages: Stages, types: Any) -> None:
@@ -245,9 +260,7 @@ def _judge(task: _Task, stages: Stages, types: Any) -> None:
     columns = list(task.table.column_names)
     raw = [RAW + column for column in task.export.columns]
     stages.then({REASON: _reason(task, stages)}, keep=[*columns, *raw, *task.extra])
-    original = original_row(
-        {column: types[column] for column in task.export.columns}, task.personal, country, RAW
-    )
+    original = original_row({column: types[column] for column in task.export.columns}, task.personal, country, RAW)
     last = {ORIGINAL: f"CASE WHEN {REASON} IS NOT NULL THEN {original} END"}
     if task.table.name == "order_lines":
         last[CONTENT] = f"CASE WHEN source_line_id IS NULL THEN {_content(task)} END"

@@ -9,7 +9,6 @@ from features.errors import RecipeError
 from features.expressions import literal
 from features.sources import Unit
 
-MOST_IN_A_TREE = 1000  # rules that are written into the query; more are joined, and joining loses the order
 DIGITS, MOST_TIMES = 12, 10**7
 FACTOR = f"DECIMAL(20, {DIGITS})"
 
@@ -51,7 +50,9 @@ def _followed(name: str, known: Mapping[str, Unit]) -> Unit:
         times *= known[unit].times
         unit = known[unit].unit
         if unit in passed:
-            raise RecipeError(f"units.{name}: its rules go in a circle ({' → '.join([*passed, unit])}): end in one unit")
+            raise RecipeError(
+                f"units.{name}: its rules go in a circle ({' → '.join([*passed, unit])}): end in one unit"
+            )
         passed.append(unit)
     if unit in known:
         times *= known[unit].times
