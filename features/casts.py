@@ -5,6 +5,7 @@ A value that cannot be read becomes null, never an error: the intake then sends 
 
 from features.expressions import literal
 from features.tables import Kind
+from features.zones import USUAL_DAYS, to_local
 
 UNREADABLE: dict[Kind, str] = {
     "int": "is not a whole number",
@@ -29,18 +30,14 @@ HAS_OFFSET = r"\d:\d{2}.*([zZ]|[+-]\d{2}(:?\d{2})?)$"
 
 
 def cast(value: str, given: object, kind: Kind, zone: str) -> str:
-    """SQL that turns `value`, of the Ibis type `given`, into `kind`; naive timestamps are read in `zone`.
+    """SQL that turns `value`, of the Ibis type `given`, into any `kind` but an instant.
 
-    Not-a-number counts as null (pandas writes missing numbers so), and so does an empty text.
+    A time with a zone gives its day in `zone`. Not-a-number counts as null (pandas writes missing numbers so),
+    and so does an empty text.
     """
-    if given.is_floating():  # type: ignore[attr-defined]  # Ibis has no types of its own
-        value = f"CASE WHEN isnan({value}) THEN NULL ELSE {value} END"
-    elif given.is_string():  # type: ignore[attr-defined]
-        value = f"nullif({value}, '')"
+    value = present(value, given)
     if kind in {"text", "secret"}:
         return _text(value, given)
-    if kind == "instant":
-        return _instant(value, given, zone)
     if kind == "day" and _has_zone(given):
         return f"CAST({value} AT TIME ZONE {literal(zone)} AS DATE)"
     if kind == "texts":
@@ -50,12 +47,24 @@ def cast(value: str, given: object, kind: Kind, zone: str) -> str:
     return f"TRY_CAST({value} AS {SQL_TYPES[kind]})"
 
 
+def present(value: str, given: object) -> str:
+    """SQL of a value, null where it stands for none."""
+    if given.is_floating():  # type: ignore[attr-defined]  # Ibis has no types of its own
+        return f"CASE WHEN isnan({value}) THEN NULL ELSE {value} END"
+    return f"nullif({value}, '')" if given.is_string() else value  # type: ignore[attr-defined]
+
+
+def filled(text: str) -> str:
+    """SQL of a text, null where it is empty or blank."""
+    return f"CASE WHEN {text} >= '!' OR trim({text}) <> '' THEN {text} END"
+
+
 def _text(value: str, given: object) -> str:
     if given.is_floating():  # type: ignore[attr-defined]
         # an id that a spreadsheet or pandas turned into 17850.0 is 17850
         whole = f"{value} = trunc({value}) AND abs({value}) < 1e15"
         return f"CASE WHEN {whole} THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) ELSE CAST({value} AS VARCHAR) END"
-    return f"CAST({value} AS VARCHAR)"
+    return value if given.is_string() else f"CAST({value} AS VARCHAR)"  # type: ignore[attr-defined]
 
 
 def _texts(value: str, given: object) -> str:
@@ -67,22 +76,26 @@ def _has_zone(given: object) -> bool:
     return bool(given.is_timestamp() and given.timezone)  # type: ignore[attr-defined]
 
 
-def _instant(value: str, given: object, zone: str) -> str:
+def says_its_zone(value: str, given: object) -> str:
+    """SQL: the value says its offset from UTC, so that no zone need be assumed."""
+    if not given.is_string():  # type: ignore[attr-defined]
+        return "true" if _has_zone(given) else "false"
+    # the usual form has no offset and is told by its shape: comparing is cheaper than the pattern
+    plain = f"{value} LIKE '____-__-_____:__:__' AND NOT {value} LIKE '%Z' AND NOT {value} LIKE '%z'"
+    return f"CASE WHEN {plain} THEN false ELSE regexp_matches({value}, {literal(HAS_OFFSET)}) END"
+
+
+def as_written(value: str, given: object, knows_zone: str) -> str:
+    """SQL of a timestamp: UTC where the value says its offset, else what the clocks showed."""
     if _has_zone(given):
         return f"CAST({value} AT TIME ZONE 'UTC' AS TIMESTAMP)"
-    naive = _to_utc(f"TRY_CAST({value} AS TIMESTAMP)", zone)
+    naive = f"TRY_CAST({present(value, given)} AS TIMESTAMP)"
     if not given.is_string():  # type: ignore[attr-defined]
         return naive
     aware = f"CAST(TRY_CAST({value} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP)"
-    return f"CASE WHEN regexp_matches({value}, {literal(HAS_OFFSET)}) THEN {aware} ELSE {naive} END"
-
-
-def _to_utc(naive: str, zone: str) -> str:
-    """An hour that a change to summer time skips is read as if the clocks had not changed yet."""
-    return naive if zone == "UTC" else f"{naive} AT TIME ZONE {literal(zone)} AT TIME ZONE 'UTC'"
+    return f"CASE WHEN {knows_zone} THEN {aware} ELSE {naive} END"
 
 
 def local_day(instant: str, zone: str) -> str:
-    """SQL for the local business date of a UTC instant."""
-    local = instant if zone == "UTC" else f"{instant} AT TIME ZONE 'UTC' AT TIME ZONE {literal(zone)}"
-    return f"CAST({local} AS DATE)"
+    """SQL for the local business date of a UTC instant (SQL that is named more than once)."""
+    return f"CAST({to_local(instant, zone, USUAL_DAYS)} AS DATE)"

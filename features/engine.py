@@ -13,6 +13,7 @@ import ibis
 
 from features.errors import RecipeError, SourceError, WorkspaceError
 
+NEEDS_KEY = "personal data without a key"  # with it an expression of the intake fails
 DEFAULT_MEMORY = "1500MB"
 FULL_DISK = (
     "no space left",
@@ -102,6 +103,8 @@ def _explained(what: str, fault: Exception, otherwise: type[Exception]) -> Excep
         return WorkspaceError(
             f"the disk is full or refuses to write ({what}): {text}: free some space and run it again"
         )
+    if NEEDS_KEY in text:
+        return RecipeError(text[text.index(NEEDS_KEY) :])
     if isinstance(fault, duckdb.OutOfMemoryException):
         return WorkspaceError(f"{what} needs more memory: set ONEBASKET_MEMORY, such as 4GB: {text}")
     if isinstance(fault, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException):

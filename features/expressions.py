@@ -27,6 +27,12 @@ OF_THE_SURROUNDINGS = frozenset({
     "read_text", "read_blob", "read_csv", "read_csv_auto", "read_parquet", "parquet_scan", "read_json", "glob",
     "query", "query_table", "columns", "unnest", "sniff_csv", "getvar", "set_config", "currval", "nextval",
 })  # fmt: skip
+KEYED_HASH = "keyed_hash"
+PLAIN_KIND = "account"  # what keyed_hash(value) without a kind hashes its value as
+PASSING_NULL = (
+    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg, exp.Paren, exp.DPipe, exp.Cast, exp.TryCast,
+    exp.StrToTime, exp.Upper, exp.Lower, exp.Trim,
+)  # fmt: skip
 CONDITIONAL = (exp.Case, exp.If, exp.Coalesce, exp.TryCast)
 
 
@@ -50,10 +56,17 @@ def literal(text: str) -> str:
 
 @dataclass(frozen=True)
 class Scalar:
-    """A checked expression: `sql` to run, and `unreadable`, a condition true where one of its casts fails."""
+    """A checked expression.
+
+    `sql` to run; `unreadable`, a condition true where one of its casts fails, which makes the whole null where
+    `null_if_unreadable`; the export's columns that it reads, and those of them that it gives to keyed_hash().
+    """
 
     sql: str
     unreadable: str | None
+    null_if_unreadable: bool = False
+    columns: frozenset[str] = frozenset()
+    personal: frozenset[str] = frozenset()
 
 
 def scalar(expression: str, columns: Collection[str], place: str) -> Scalar:
@@ -64,13 +77,45 @@ def scalar(expression: str, columns: Collection[str], place: str) -> Scalar:
     tree = _parse(expression, place)
     _refuse_reach(tree, expression, place)
     _check_columns(tree, columns, place)
-    failing = [
-        f"({_safe_sql(node.this)}) IS NOT NULL AND ({_safe_sql(node)}) IS NULL"
-        for node in tree.find_all(exp.Cast, exp.StrToTime)
+    personal = _hashed_columns(tree, place)
+    casts = [
+        node for node in tree.find_all(exp.Cast, exp.StrToTime)
         if not isinstance(node, exp.TryCast) and node.find_ancestor(*CONDITIONAL) is None
         and not isinstance(node.this, exp.Literal)
     ]  # fmt: skip
-    return Scalar(_safe_sql(tree), " OR ".join(f"({condition})" for condition in failing) or None)
+    failing = [f"(({_safe_sql(node.this)}) IS NOT NULL AND ({_safe_sql(node)}) IS NULL)" for node in casts]
+    return Scalar(
+        _safe_sql(tree),
+        " OR ".join(failing) or None,
+        all(_passes_null(node, tree) for node in casts),
+        frozenset(column.name for column in tree.find_all(exp.Column)),
+        personal,
+    )
+
+
+def _passes_null(node: exp.Expression, tree: exp.Expression) -> bool:
+    """Whether the whole is null where this part of it is."""
+    while node is not tree and node.parent is not None:
+        node = node.parent
+        if not isinstance(node, PASSING_NULL):
+            return False
+    return True
+
+
+def _hashed_columns(tree: exp.Expression, place: str) -> frozenset[str]:
+    """The columns within keyed_hash(value) or keyed_hash('kind', value)."""
+    found: set[str] = set()
+    for call in _keyed_hashes(tree):
+        if len(call.expressions) not in {1, 2} or (len(call.expressions) == 2 and not call.expressions[0].is_string):
+            raise RecipeError(
+                f"{place}: {call.sql(DIALECT)!r}: write keyed_hash(value), or keyed_hash('phone', value) with a kind"
+            )
+        found |= {column.name for column in call.find_all(exp.Column)}
+    return frozenset(found)
+
+
+def _keyed_hashes(tree: exp.Expression) -> list[exp.Anonymous]:
+    return [call for call in tree.find_all(exp.Anonymous) if call.name.lower() == KEYED_HASH]
 
 
 def _parse(expression: str, place: str) -> exp.Expression:
@@ -153,7 +198,17 @@ def _safely(node: exp.Expression) -> exp.Expression:
                               for key, value in node.args.items()})  # fmt: skip
     if isinstance(node, exp.StrToTime):
         return exp.Anonymous(this="try_strptime", expressions=[node.this.copy(), exp.Literal.string(_format(node))])
+    if isinstance(node, exp.Anonymous) and node.name.lower() == KEYED_HASH:
+        return _hash_call(node)
     return node
+
+
+def _hash_call(node: exp.Anonymous) -> exp.Expression:
+    from features.secrets import hashed  # it writes SQL with this file's quoting
+
+    kind = node.expressions[0].sql(DIALECT) if len(node.expressions) == 2 else literal(PLAIN_KIND)
+    value = f"CAST({_safe_sql(node.expressions[-1])} AS VARCHAR)"
+    return sqlglot.parse_one(f"({hashed(value, kind)})", dialect=DIALECT)
 
 
 def _format(node: exp.StrToTime) -> str:

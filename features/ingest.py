@@ -11,7 +11,7 @@ from features.calendar import public_calendar
 from features.described import described
 from features.engine import Engine, engine_in, told
 from features.errors import SourceError, WorkspaceError
-from features.intake import Door
+from features.judging import Door
 from features.landing import DAY_OF, Landed, Landing, mapping_of
 from features.ledger import FOLDER, HISTORY_FORM, Ledger, content_hashes, content_of_all
 from features.lines import Lines
@@ -54,7 +54,8 @@ class _Ingest:
         self, engine: Engine, intake: Intake, workspace: Workspace, progress: Progress, latest_day: date | None
     ) -> None:
         self.engine, self.intake, self.workspace, self.progress = engine, intake, workspace, progress
-        self.door = Door(engine, intake, latest_day)
+        self.helping: dict[str, Any] = {}
+        self.door = Door(engine, intake, latest_day, self.helping)
         self.current = workspace.current()
         former = Ledger.open(self.current)
         self.ledger = Ledger(made_by=_made_by(intake))
@@ -119,7 +120,7 @@ class _Ingest:
         if table in HELPING:
             described(self.engine, self.workspace, SOURCE_TABLES[table], self._of_table(table),
                       list(self.intake.sources))  # fmt: skip
-            self.door.tables[table] = self.engine.ibis.table(table)
+            self.helping[table] = self.engine.ibis.table(table)
 
     def _of_table(self, table: str) -> list[Landed]:
         return [landed for landed in self.ledger.landed if self.intake.sources[landed.source].table == table]

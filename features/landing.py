@@ -16,18 +16,18 @@ from typing import Any
 import ibis
 import pyarrow.parquet as pq
 
-from features.casts import local_day
 from features.channels import content_of, files_of, read_export
 from features.channels.export import ROW, Export
 from features.engine import Engine, told
 from features.errors import RecipeError, SourceError, WorkspaceError
 from features.expressions import literal, quoted
-from features.intake import CONTENT, ORIGINAL, REASON, Door, judged, needs_numbers
 from features.joins import Beside, joined, read_joins
+from features.judging import CONTENT, ORIGINAL, REASON, Door, judged, needs_numbers
 from features.progress import Step
 from features.sources import Source
 from features.tables import SOURCE_TABLES, Table
 from features.workspace import Workspace, finish
+from features.zones import to_local
 
 KEY = "onebasket_key"  # hash of what makes an order line the same line again
 LANDED_FORM = 1  # raised whenever landed files are written otherwise
@@ -165,9 +165,9 @@ class Landing:
             rows = judged(self.door, name, export)
             query = self.engine.ibis.compile(rows)
             if table.name == "order_lines":
-                day = local_day("ordered_at", self.door.intake.retailer.time_zone)
+                local = to_local("ordered_at", self.door.intake.retailer.time_zone, self.door.span)
                 query = (
-                    f"SELECT * EXCLUDE ({CONTENT}, source), {day} AS day, CASE WHEN source_line_id IS NOT NULL "
+                    f"SELECT * EXCLUDE ({CONTENT}, source), CAST({local} AS DATE) AS day, CASE WHEN source_line_id IS NOT NULL "
                     f"THEN hash(source_line_id) ELSE hash({CONTENT}, 1) END AS {KEY} FROM ({query})"
                 )
             self._compiled[known] = query

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date
 
-from features.casts import local_day
 from features.channels.export import ROW
 from features.engine import Engine
 from features.expressions import literal, quoted
@@ -12,6 +11,7 @@ from features.sources import Intake
 from features.tables import ORDER_LINES
 from features.versions import LOSERS
 from features.workspace import Workspace
+from features.zones import USUAL_DAYS, to_local
 
 COLUMNS = [column for column in ORDER_LINES.column_names if column != "source"]
 
@@ -63,10 +63,10 @@ class Lines:
         order = f"{literal(source + ':')} || order_id" if self.several else "order_id"
         shared = self.intake.identity.account_numbers == "shared"
         account = "channel_customer_id" if shared else "channel || ':' || channel_customer_id"
-        handed = local_day("fulfilled_at", self.intake.retailer.time_zone)
+        handed = to_local("fulfilled_at", self.intake.retailer.time_zone, USUAL_DAYS)
         return (
             f"{order} AS order_id, {account} AS account_id, gift OR (quantity > 0 AND coalesce(net_amount, 1) = 0) "
-            f"AS gift, greatest(day, coalesce({handed}, day)) AS demand_day, "
+            f"AS gift, greatest(day, coalesce(CAST({handed} AS DATE), day)) AS demand_day, "
             "coalesce(fulfilment_location_id, location_id) AS demand_location_id"
         )
 

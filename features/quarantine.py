@@ -12,7 +12,7 @@ from features.channels.export import ROW
 from features.engine import Engine, told
 from features.errors import WorkspaceError
 from features.expressions import literal
-from features.intake import ORIGINAL, REASON
+from features.judging import ORIGINAL, REASON
 from features.landing import Landed
 from features.workspace import Workspace
 

@@ -140,7 +140,9 @@ class Rebuild:
         self.engine.run(
             "CREATE OR REPLACE TEMP VIEW chunk_cells AS FROM chunk_given_single UNION ALL FROM chunk_given_several"
         )
-        self.engine.run(f"CREATE OR REPLACE TEMP TABLE chunk_demand AS {self._sql('chunk_cells', '', self._with_tables)}")
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP TABLE chunk_demand AS {self._sql('chunk_cells', '', self._with_tables)}"
+        )
         self.parts.write("demand_history", "chunk_demand", days, DEMAND_ORDER)
 
     def _with_tables(self, cells: Any) -> Any:
