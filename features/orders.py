@@ -63,8 +63,8 @@ def _headers_from(products: Any) -> Any:
     return orders.select(
         "order_id", "day", "order_number", "source", "channel", "account_id", "location_id", "ordered_at",
         "external_order_id",
-        lines=counted("lines"),
-        products=counted("products"),
+        lines=counted("lines").cast("int32"),
+        products=counted("products").cast("int32"),
         units=counted("units").cast(DECIMAL),
         net_amount=amount.cast(DECIMAL),
         basket=ibis.cases((cancelled, None), else_=orders.basket.sort().join("|").hexdigest("md5")),

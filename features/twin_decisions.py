@@ -5,8 +5,8 @@ from typing import Any
 
 import ibis
 
-from features.twins import MOST_ALIKE, NUMBER, TURN
 from features.twin_words import twin_words
+from features.twins import MOST_ALIKE, NUMBER, TURN
 
 ORDER = ("order_id", "day")
 ROOT = ("root_order_id", "root_day", "root_source")
