@@ -53,10 +53,10 @@ def _contents(bundles: Any) -> Any:
         units=(joined.units * joined.inside_units.coalesce(ibis.literal(1).cast(DECIMAL))).cast(DECIMAL),
         parts=(joined.share * joined.inside_share.coalesce(1.0) * PARTS).round().cast("int64"),
     )
-    _check_depth(flat, bundles)
     flat = flat.group_by("bundle_product_id", "component").agg(
         units=flat.units.sum().cast(DECIMAL), parts=flat.parts.sum().cast("int64")
     )
+    _check_depth(flat, bundles)
     window = ibis.window(group_by="bundle_product_id")
     upto = ibis.cumulative_window(group_by="bundle_product_id", order_by="component")
     return flat.mutate(
@@ -78,8 +78,9 @@ def _shared(bundles: Any) -> Any:
 
 
 def _check_depth(flat: Any, bundles: Any) -> None:
-    listed = bundles.select(component="bundle_product_id")
-    deep = flat.semi_join(listed, "component").select("bundle_product_id").distinct().order_by("bundle_product_id")
+    listed = bundles.select(listed="bundle_product_id").distinct()
+    deep = flat.inner_join(listed, [("component", "listed")])
+    deep = deep.select("bundle_product_id").distinct().order_by("bundle_product_id")
     names = sorted(deep.limit(10).to_pyarrow().to_pydict()["bundle_product_id"])
     if names:
         raise TableError(
