@@ -179,6 +179,46 @@ PURCHASE_HISTORY = Table(
     ),
 )
 
+ORDER_TWINS = Table(
+    "order_twins",
+    "Orders that another system had exported before, and, without a kept order, those that looked like it and were left.",
+    key=("order_id", "day"),
+    columns=(
+        _text("order_id", "the later record", required=True),
+        Column("day", "day", "local business date of the later record", required=True),
+        _text("source", "the export that it is in", required=True),
+        _text("order_number", "its number as the export writes it"),
+        _text("kept_order_id", "the order that stands for both; null where this one was left as it is"),
+        Column("kept_day", "day", "local business date of the order kept"),
+        _text("kept_source", "the export that the order kept is in"),
+        _text("evidence", "order-number, or basket: same customer, location, products and amount, minutes apart"),
+        Column("seconds_apart", "int", "from the record that it was laid to until this one"),
+        _text("explanation", "why, in words"),
+    ),
+)  # fmt: skip
+
+RETURNS = Table(
+    "returns",
+    "What was given back, laid to the sale that it was bought in. Per return line the rows add up to the line.",
+    key=("source", "source_line_id", "sale_order_id", "sale_line_id"),
+    columns=(
+        _text("source", "the export of the return line", required=True),
+        _text("source_line_id", "the return line", required=True),
+        _text("order_id", "order number of the return", required=True),
+        PRODUCT,
+        Column("day", "day", "local business date of the return", required=True),
+        LOCATION,
+        _at_least_zero("units", "decimal", "units given back; 0 for money back alone"),
+        Column("amount", "decimal", "money given back, as a positive amount; null where unknown"),
+        _text("sale_order_id", "the order that it was bought in; null where unmatched"),
+        _text("sale_line_id", "the line that it was bought in; null where unmatched"),
+        Column("sale_day", "day", "local business date of that sale"),
+        _text("matched_by", "line number; order and product; customer, product and price; customer and product; or "
+              "unmatched"),
+        _text("reason", "why it is unmatched: more given back than bought, or no sale before it fits"),
+    ),
+)  # fmt: skip
+
 CATALOG = Table(
     "catalog",
     "What each product is. Nothing in it may be learnt from the future: prices over time live in demand and plans.",
@@ -475,7 +515,7 @@ EVENTS = Table(
 )
 
 TABLES: tuple[Table, ...] = (
-    ORDER_LINES, CUSTOMERS, ACCOUNTS, PURCHASE_HISTORY, CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, CALENDAR, PLANS,
+    ORDER_LINES, CUSTOMERS, ACCOUNTS, PURCHASE_HISTORY, ORDER_TWINS, RETURNS, CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, CALENDAR, PLANS,
     SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER,
     FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
 )  # fmt: skip
