@@ -30,16 +30,16 @@ class Lines:
         """Whether order numbers of several sources have to be told apart."""
         return len(self.sources) > 1
 
-    def sql(self, first: date, last: date) -> str:
-        """SQL of the lines ordered from `first` to `last`: completed ones, with what unifies them.
+    def sql(self, first: date, last: date, *, cancelled: bool = False) -> str:
+        """SQL of the lines ordered from `first` to `last`, with what unifies them; cancelled ones only if asked for.
 
         Beside the columns of `order_lines`: day, order_number, order_id (unified), account_id, gift,
         demand_day, demand_location_id, and onebasket_file and onebasket_row where they came from.
         """
-        parts = [part for source in self.sources if (part := self._of(source, first, last))]
+        parts = [part for source in self.sources if (part := self._of(source, first, last, cancelled))]
         return " UNION ALL BY NAME ".join(parts) if parts else self._none()
 
-    def _of(self, source: str, first: date, last: date) -> str | None:
+    def _of(self, source: str, first: date, last: date, cancelled: bool) -> str | None:
         files = [
             one for one in self.landed[source]
             if any(first <= date.fromisoformat(day) <= last for day in one.days)
@@ -49,9 +49,8 @@ class Lines:
         plain = [column for column in COLUMNS if column not in {"order_id", "gift"}]
         listed = ", ".join(map(quoted, plain))
         taken = f"{listed}, order_id, gift, day"
-        rows = rows_sql(
-            files, self.workspace, taken, f"day BETWEEN DATE '{first}' AND DATE '{last}' AND status = 'completed'"
-        )
+        where = f"day BETWEEN DATE '{first}' AND DATE '{last}'"
+        rows = rows_sql(files, self.workspace, taken, where if cancelled else f"{where} AND status = 'completed'")
         counting = ""
         if source in self._losing:
             counting = f" WHERE NOT EXISTS (SELECT 1 FROM {LOSERS} AS losing WHERE losing.source = {literal(source)} " \
@@ -74,5 +73,5 @@ class Lines:
         """No lines at all, in the right columns, from any landed file."""
         source, files = next((source, files) for source, files in self.landed.items() if files)
         day = next((date.fromisoformat(day) for one in files for day in one.days), date(1970, 1, 1))
-        some = self._of(source, day, day)
+        some = self._of(source, day, day, True)
         return f"SELECT * FROM ({some}) WHERE false"

@@ -8,9 +8,10 @@ from typing import Any
 
 import ibis
 
-from features.sources import Orders
+from features.sources import Identity, Orders
 
 NUMBER, BASKET = "order-number", "basket"
+ALWAYS = ibis.date(1900, 1, 1)
 NUMBER_DAYS = 30  # how far apart two systems may date one order number
 MOST_ALIKE = 8  # beyond this many earlier orders that fit nothing is told apart
 TURN = ("ordered_at", "source", "order_id", "day")
@@ -23,19 +24,49 @@ def with_customers(headers: Any, customers: Any) -> Any:
     return headers.left_join(known, headers.account_id == known._account).drop("_account")
 
 
-def twin_candidates(headers: Any, settings: Orders) -> Any:
-    """Pairs (later order, earlier candidate) with their evidence, over headers that have a `customer_id`.
+def shared_evidence(links: Any, identity: Identity) -> Any:
+    """What two accounts may have in common, and from when until when it tells that they are one customer's.
+
+    From `links` (account_id, value_hash, linked_on): columns evidence_account, value, since, until. A value that has
+    come to be shared by more than `most_accounts` accounts tells nothing from that day on; what is learnt later
+    changes nothing before it.
+    """
+    first = links.group_by("account_id", "value_hash").agg(since=links.linked_on.coalesce(ALWAYS).min())
+    window = ibis.window(group_by="value_hash", order_by=["since", "account_id"])
+    first = first.mutate(nth=ibis.row_number().over(window))
+    crowded = first.filter(first.nth == identity.most_accounts).select(crowded="value_hash", until="since")
+    joined = first.left_join(crowded, first.value_hash == crowded.crowded)
+    return joined.select(evidence_account="account_id", value="value_hash", since="since", until="until")
+
+
+def twin_candidates(headers: Any, settings: Orders, evidence: Any | None = None) -> Any:
+    """Pairs (later order, earlier candidate) with their evidence.
 
     'order-number': one names the other's number as its external number, or both name the same one, within
     NUMBER_DAYS. 'basket': same customer, location, products and amount within `twin_minutes`, where neither names
-    another number and neither is cancelled. A pair with both is told by its number.
+    another number and neither is cancelled. Customers are the same where the accounts are, or where both had the
+    same `evidence` (see `shared_evidence`) on the day of the later order. A pair with both is told by its number.
     For the records of a day it needs the headers of NUMBER_DAYS before it, and baskets only `twin_minutes` of them.
     """
     headers = headers.mutate(second=headers.ordered_at.truncate("s").epoch_seconds())
-    pairs = _number_pairs(headers)
+    plain = headers if "customer_id" in headers.columns else headers.mutate(customer_id=headers.account_id)
+    pairs = _number_pairs(plain)
     if settings.twin_minutes:
-        pairs = pairs.union(_basket_pairs(headers, settings.twin_minutes * 60))
+        seconds = settings.twin_minutes * 60
+        alike = _basket_pairs(plain, seconds)
+        if evidence is not None:
+            # the later order's day decides what was known: its evidence holds, and the earlier one has the same value
+            given = headers.inner_join(evidence, headers.account_id == evidence.evidence_account)
+            given = given.mutate(customer_id=given.value)
+            alike = alike.union(_basket_pairs(given, seconds))
+            alike = _once_per_pair(alike)
+        pairs = pairs.union(alike)
     return pairs
+
+
+def _once_per_pair(pairs: Any) -> Any:
+    window = ibis.window(group_by=["order_id", "day", "candidate_order_id", "candidate_day"], order_by=["customer_id"])
+    return pairs.mutate(nth=ibis.row_number().over(window)).filter(ibis._.nth == 0).drop("nth")
 
 
 def _number_pairs(headers: Any) -> Any:
@@ -70,11 +101,14 @@ def _basket_pairs(headers: Any, seconds: int) -> Any:
     )  # fmt: skip
     known = known.mutate(bucket=(known.second / seconds).floor().cast("int64"))
     earlier = known.view()
+    dated = "since" in known.columns
     later = known.mutate(probe=ibis.array([known.bucket, known.bucket - 1]).unnest())
     pairs = later.join(earlier, [
         later.customer_id == earlier.customer_id, later.location_id == earlier.location_id,
         later.basket == earlier.basket, later.net_amount == earlier.net_amount, later.probe == earlier.bucket,
         later.source != earlier.source, later.second - earlier.second <= seconds, _before(earlier, later),
+        *((later.since <= later.day, earlier.since <= later.day,
+           later.until.isnull() | (later.until > later.day)) if dated else ()),
     ])  # fmt: skip
     return pairs.select(**_pair(later, earlier, BASKET))
 
