@@ -1,0 +1,172 @@
+"""Which accounts are one customer, as of a day: rounds of evidence, the surest first, and what each may not join."""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from typing import Any
+
+import ibis
+
+from features.components import Keeper, components
+from features.evidence import STRENGTH, Evidence, evidence_of
+from features.faults import faults
+from features.join_log import joins_of
+from features.sources import Identity
+
+SAMPLE_ACCOUNTS = 20
+ROUNDS = tuple(STRENGTH)
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Who is who, as tables of the engine.
+
+    accounts (account_id, customer_id): every account known on the day
+    review   (kind, value_hash, accounts, customers, reason, sample): evidence that was cut, for people to look at:
+             how many accounts share it, how many customers it would have joined, at most 20 of its accounts, sorted
+    log      (joined_on, account_id, via_account_id, customer_id_before, customer_id_after, kind, value_hash):
+             the joins that made the customers, none to spare: joining the two accounts of each row gives `accounts`
+    """
+
+    accounts: Any
+    review: Any
+    log: Any
+
+
+def resolve(
+    engine: Keeper,
+    accounts: Any,
+    links: Any,
+    decisions: Any | None,
+    identity: Identity,
+    as_of: date,
+    *,
+    rounds: tuple[str, ...] = ROUNDS,
+    name: str = "identity",
+) -> Resolution:
+    """Join accounts into customers with what was known on `as_of`.
+
+    `accounts` (account_id, channel, first_day) may list an account once per channel; `links` (account_id, kind,
+    value_hash, linked_on or null); `decisions` as features/decisions.py gives them. A customer's id is its earliest
+    account, by first day and then by account_id. The result is a function of the set of rows. It lives in tables
+    `name`_… of the engine, which a second resolution of the same name replaces.
+
+    Each kind of evidence is a round, on the customers of the rounds before. A value joins all whom it touches or
+    nobody: nobody where they must be several people (features/faults.py); nor where a chain of values would join such.
+    """
+    evidence = evidence_of(engine, accounts, links, decisions, identity, as_of, name)
+    under_way = _Resolving(engine, evidence, identity, name)
+    for kind in rounds:
+        under_way.join_by(kind)
+    return under_way.result()
+
+
+class _Resolving:
+    """A resolution between its rounds: which customer each account with joinable evidence belongs to so far."""
+
+    def __init__(self, engine: Keeper, evidence: Evidence, identity: Identity, name: str) -> None:
+        self.engine, self.evidence, self.identity, self.name = engine, evidence, identity, name
+        numbers = evidence.joining.select("number").distinct()
+        self.members = self._keep("members", numbers.select("number", customer="number"))
+        self.kinds = set(evidence.joining.select("kind").distinct().to_pyarrow()["kind"].to_pylist())
+        self.cut = [evidence.cut]
+        self.joins: list[Any] = []
+
+    def _keep(self, table: str, rows: Any) -> Any:
+        return self.engine.keep(f"{self.name}_{table}", rows)
+
+    def join_by(self, kind: str) -> None:
+        """One round: the values of `kind` join the customers that they touch."""
+        if kind not in self.kinds:
+            return
+        rows = self.evidence.joining.filter(self.evidence.joining.kind == kind)
+        rows = rows.join(self.members, "number").select("number", "value_hash", "since", "customer")
+        touched = self._keep(f"{kind}_touched", rows)
+        pairs = touched.select("value_hash", "customer").distinct()
+        several = pairs.group_by("value_hash").agg(least=pairs.customer.min(), customers=pairs.count())
+        several = self._keep(f"{kind}_values", several.filter(several.customers > 1))
+        groups = self._keep(f"{kind}_groups", pairs.semi_join(several, "value_hash").rename(met="value_hash"))
+        refused = self._keep(f"{kind}_refused", self._faults(groups, kind))
+        sound = self._keep(f"{kind}_sound", several.anti_join(refused, several.value_hash == refused.met))
+        joining = self._keep(f"{kind}_joining", touched.semi_join(sound, "value_hash"))
+        self._merge(kind, joining, sound)
+        self._list(kind, touched.join(refused, touched.value_hash == refused.met).select(*touched.columns, "reason"))
+
+    def _faults(self, groups: Any, kind: str) -> Any:
+        return faults(groups, kind, self.members, self.evidence, self.identity)
+
+    def _merge(self, kind: str, joining: Any, sound: Any) -> None:
+        """Make one customer of those that sound values connect, except where a chain connects several people."""
+        ends = joining.join(sound, "value_hash").select(a="least", b="customer")
+        edges = self._keep(f"{kind}_edges", ends.filter(ends.a != ends.b).distinct())
+        merged = components(self.engine, edges, f"{self.name}_{kind}")
+        refused = self._faults(merged.select(met="component", customer="node"), kind)
+        refused = self._keep(f"{kind}_chains", refused)
+        moves = self._keep(f"{kind}_moves", merged.anti_join(refused, merged.component == refused.met))
+        chained = joining.join(merged, joining.customer == merged.node).select(*joining.columns, "component")
+        chained = chained.join(refused, chained.component == refused.met)
+        self._list(kind, chained.select(*joining.columns, reason=ibis.literal("in a chain, ") + chained.reason))
+        self.joins += [(kind, step) for step in joins_of(self.engine, joining, moves, f"{self.name}_{kind}")]
+        members = self.members.left_join(moves, self.members.customer == moves.node)
+        members = members.select("number", customer=members.component.coalesce(members.customer))
+        self.members = self._keep(f"members_{kind}", members)
+
+    def _list(self, kind: str, rows: Any) -> None:
+        """Put the values of `rows` (number, value_hash, customer, reason) up for review."""
+        tally = rows.group_by("value_hash", "reason").agg(
+            accounts=rows.number.nunique(), customers=rows.customer.nunique()
+        )
+        self.cut.append(tally.select("value_hash", "accounts", "customers", "reason", kind=ibis.literal(kind)))
+
+    def result(self) -> Resolution:
+        return Resolution(
+            self._keep("accounts", self._accounts()),
+            self._keep("review", self._review()),
+            self._keep("log", self._log()),
+        )
+
+    def _accounts(self) -> Any:
+        """Every account; those without joinable evidence are customers of their own."""
+        nodes = self.evidence.nodes
+        placed = nodes.left_join(self.members, "number")
+        placed = self._keep("placed", placed.select("account_id", first=placed.customer.coalesce(placed.number)))
+        names = nodes.select(first="number", customer_id="account_id")
+        return placed.join(names, "first").select("account_id", "customer_id")
+
+    def _review(self) -> Any:
+        columns = ["kind", "value_hash", "accounts", "customers", "reason"]
+        cut = self._keep(
+            "cut", reduce(lambda left, right: left.union(right), [rows.select(columns) for rows in self.cut])
+        )
+        links = self.evidence.links.semi_join(cut, ["kind", "value_hash"]).join(self.evidence.nodes, "number")
+        links = links.select("kind", "value_hash", "account_id")
+        order = ibis.window(group_by=[links.kind, links.value_hash], order_by=links.account_id)
+        ranked = links.mutate(place=ibis.row_number().over(order))
+        few = ranked.filter(ranked.place < SAMPLE_ACCOUNTS)
+        samples = few.group_by("kind", "value_hash").agg(sample=few.account_id.collect().sort())
+        return cut.left_join(samples, ["kind", "value_hash"]).select(*columns, "sample")
+
+    def _log(self) -> Any:
+        nodes = self.evidence.nodes
+        steps = [step.mutate(kind=ibis.literal(kind)) for kind, step in self.joins]
+        if not steps:
+            return _no_joins(nodes)
+        rows = reduce(lambda left, right: left.union(right), steps)
+        for number, column in (("number", "account_id"), ("via", "via_account_id"),
+                               ("before", "customer_id_before"), ("after", "customer_id_after")):  # fmt: skip
+            names = nodes.select(**{number: "number", column: "account_id"})
+            rows = rows.join(names, number).drop(number)
+        return rows.select(
+            "joined_on", "account_id", "via_account_id", "customer_id_before", "customer_id_after", "kind", "value_hash"
+        )
+
+
+def _no_joins(nodes: Any) -> Any:
+    text = dict.fromkeys(("via_account_id", "customer_id_before", "customer_id_after", "kind", "value_hash"), nodes.account_id)  # fmt: skip
+    return (
+        nodes.select("account_id", joined_on="first_day", **text)
+        .filter(ibis.literal(False))
+        .select(
+            "joined_on", "account_id", "via_account_id", "customer_id_before", "customer_id_after", "kind", "value_hash"
+        )
+    )
