@@ -1,4 +1,4 @@
-"""The joins that made customers, one for each customer that went into another: none to spare, and in words."""
+"""The joins that made customers, one for each customer that went into another, none to spare."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ import ibis
 from features.components import Keeper
 
 
-def joins_of(engine: Keeper, touched: Any, moves: Any, name: str) -> list[Any]:
-    """The joins of one round, as tables (joined_on, number, via, before, after, value_hash).
+def joins_of(engine: Keeper, joining: Any, name: str) -> list[Any]:
+    """The joins of one round, as tables (number, via, value_hash, before, after, joined_on).
 
-    `touched` (number, value_hash, since, customer) is the evidence that joins, `moves` (node, component) the customers
-    and what they became. From the customer that stays, the others are reached step by step, by the earliest evidence.
+    `joining` (number, value_hash, since, customer, component) is the evidence that joins customers into components.
+    From the customer that gives the component its name, the others are reached step by step, by the earliest evidence.
     """
-    moved = moves.rename(customer="node")
-    rows = engine.keep(f"{name}_joins", touched.join(moved, "customer").select(*touched.columns, "component"))
-    reached = engine.keep(f"{name}_reached_0", moved.filter(moved.customer == moved.component).select("customer"))
+    rows = engine.keep(f"{name}_joins", joining)
+    start = rows.filter(rows.customer == rows.component)
+    reached = engine.keep(f"{name}_reached_0", start.select("customer").distinct())
     steps: list[Any] = []
     while True:
         step = engine.keep(f"{name}_step_{len(steps)}", _next(rows, reached))
@@ -28,12 +28,9 @@ def joins_of(engine: Keeper, touched: Any, moves: Any, name: str) -> list[Any]:
 def _next(rows: Any, reached: Any) -> Any:
     """The customers that share a value with one that is reached, each with the join that counts."""
     known = rows.semi_join(reached, "customer").select("value_hash", via="number", via_since="since")
-    fresh = rows.anti_join(reached, "customer")
-    met = fresh.join(known, "value_hash")
-    met = met.select(
-        "number", "via", "value_hash", before="customer", after="component",
-        joined_on=ibis.greatest(met.since, met.via_since),
-    )  # fmt: skip
+    met = rows.anti_join(reached, "customer").join(known, "value_hash")
+    joined_on = ibis.greatest(met.since, met.via_since)
+    met = met.select("number", "via", "value_hash", before="customer", after="component", joined_on=joined_on)
     order = ibis.window(group_by=met.before, order_by=[met.joined_on, met.number, met.via, met.value_hash])
     ranked = met.mutate(place=ibis.row_number().over(order))
     return ranked.filter(ranked.place == 0).drop("place")

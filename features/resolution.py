@@ -7,14 +7,18 @@ from typing import Any
 
 import ibis
 
-from features.components import Keeper, components
+from features.components import Keeper
 from features.evidence import STRENGTH, Evidence, evidence_of
 from features.faults import faults
+from features.identity_round import joined_by
 from features.join_log import joins_of
 from features.sources import Identity
 
 SAMPLE_ACCOUNTS = 20
 ROUNDS = tuple(STRENGTH)
+LOG_COLUMNS = (
+    "joined_on", "account_id", "via_account_id", "customer_id_before", "customer_id_after", "kind", "value_hash",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,8 @@ class Resolution:
     """Who is who, as tables of the engine.
 
     accounts (account_id, customer_id): every account known on the day
-    review   (kind, value_hash, accounts, customers, reason, sample): evidence that was cut, for people to look at:
-             how many accounts share it, how many customers it would have joined, at most 20 of its accounts, sorted
+    review   (kind, value_hash, accounts, customers, reason, sample): evidence that did not join all whom it touches,
+             for people to look at: its accounts, the customers that it would have joined, at most 20 of the accounts
     log      (joined_on, account_id, via_account_id, customer_id_before, customer_id_after, kind, value_hash):
              the joins that made the customers, none to spare: joining the two accounts of each row gives `accounts`
     """
@@ -52,7 +56,7 @@ def resolve(
     `name`_… of the engine, which a second resolution of the same name replaces.
 
     Each kind of evidence is a round, on the customers of the rounds before. A value joins all whom it touches or
-    nobody: nobody where they must be several people (features/faults.py); nor where a chain of values would join such.
+    nobody: nobody where they must be several people (features/faults.py), nor where a chain of values would join such.
     """
     evidence = evidence_of(engine, accounts, links, decisions, identity, as_of, name)
     under_way = _Resolving(engine, evidence, identity, name)
@@ -80,36 +84,19 @@ class _Resolving:
         if kind not in self.kinds:
             return
         rows = self.evidence.joining.filter(self.evidence.joining.kind == kind)
-        rows = rows.join(self.members, "number").select("number", "value_hash", "since", "customer")
-        touched = self._keep(f"{kind}_touched", rows)
-        pairs = touched.select("value_hash", "customer").distinct()
-        several = pairs.group_by("value_hash").agg(least=pairs.customer.min(), customers=pairs.count())
-        several = self._keep(f"{kind}_values", several.filter(several.customers > 1))
-        groups = self._keep(f"{kind}_groups", pairs.semi_join(several, "value_hash").rename(met="value_hash"))
-        refused = self._keep(f"{kind}_refused", self._faults(groups, kind))
-        sound = self._keep(f"{kind}_sound", several.anti_join(refused, several.value_hash == refused.met))
-        joining = self._keep(f"{kind}_joining", touched.semi_join(sound, "value_hash"))
-        self._merge(kind, joining, sound)
-        self._list(kind, touched.join(refused, touched.value_hash == refused.met).select(*touched.columns, "reason"))
-
-    def _faults(self, groups: Any, kind: str) -> Any:
-        return faults(groups, kind, self.members, self.evidence, self.identity)
-
-    def _merge(self, kind: str, joining: Any, sound: Any) -> None:
-        """Make one customer of those that sound values connect, except where a chain connects several people."""
-        ends = joining.join(sound, "value_hash").select(a="least", b="customer")
-        edges = self._keep(f"{kind}_edges", ends.filter(ends.a != ends.b).distinct())
-        merged = components(self.engine, edges, f"{self.name}_{kind}")
-        refused = self._faults(merged.select(met="component", customer="node"), kind)
-        refused = self._keep(f"{kind}_chains", refused)
-        moves = self._keep(f"{kind}_moves", merged.anti_join(refused, merged.component == refused.met))
-        chained = joining.join(merged, joining.customer == merged.node).select(*joining.columns, "component")
-        chained = chained.join(refused, chained.component == refused.met)
-        self._list(kind, chained.select(*joining.columns, reason=ibis.literal("in a chain, ") + chained.reason))
-        self.joins += [(kind, step) for step in joins_of(self.engine, joining, moves, f"{self.name}_{kind}")]
-        members = self.members.left_join(moves, self.members.customer == moves.node)
+        touched = self._keep(f"{kind}_touched", rows.join(self.members, "number").drop("kind"))
+        attempts = joined_by(
+            self.engine, touched, lambda groups: faults(groups, kind, self.members, self.evidence, self.identity),
+            f"{self.name}_{kind}", again=STRENGTH[kind] != "weak",
+        )  # fmt: skip
+        for number, attempt in enumerate(attempts):
+            steps = joins_of(self.engine, attempt.joining, f"{self.name}_{kind}_{number}")
+            self.joins += [step.mutate(kind=ibis.literal(kind)) for step in steps]
+        self._list(kind, attempts[0].cut)
+        moves = reduce(lambda left, right: left.union(right), [attempt.moves for attempt in attempts])
+        members = self.members.left_join(moves, "customer")
         members = members.select("number", customer=members.component.coalesce(members.customer))
-        self.members = self._keep(f"members_{kind}", members)
+        self.members = self._keep(f"{kind}_members", members)
 
     def _list(self, kind: str, rows: Any) -> None:
         """Put the values of `rows` (number, value_hash, customer, reason) up for review."""
@@ -148,25 +135,13 @@ class _Resolving:
 
     def _log(self) -> Any:
         nodes = self.evidence.nodes
-        steps = [step.mutate(kind=ibis.literal(kind)) for kind, step in self.joins]
-        if not steps:
-            return _no_joins(nodes)
-        rows = reduce(lambda left, right: left.union(right), steps)
+        if not self.joins:
+            return nodes.filter(ibis.literal(False)).select(
+                "account_id", joined_on="first_day", **dict.fromkeys(LOG_COLUMNS[2:], nodes.account_id)
+            ).select(LOG_COLUMNS)  # fmt: skip
+        rows = reduce(lambda left, right: left.union(right), self.joins)
         for number, column in (("number", "account_id"), ("via", "via_account_id"),
                                ("before", "customer_id_before"), ("after", "customer_id_after")):  # fmt: skip
             names = nodes.select(**{number: "number", column: "account_id"})
             rows = rows.join(names, number).drop(number)
-        return rows.select(
-            "joined_on", "account_id", "via_account_id", "customer_id_before", "customer_id_after", "kind", "value_hash"
-        )
-
-
-def _no_joins(nodes: Any) -> Any:
-    text = dict.fromkeys(("via_account_id", "customer_id_before", "customer_id_after", "kind", "value_hash"), nodes.account_id)  # fmt: skip
-    return (
-        nodes.select("account_id", joined_on="first_day", **text)
-        .filter(ibis.literal(False))
-        .select(
-            "joined_on", "account_id", "via_account_id", "customer_id_before", "customer_id_after", "kind", "value_hash"
-        )
-    )
+        return rows.select(LOG_COLUMNS)
