@@ -12,6 +12,11 @@ class Keeper(Protocol):
         """Compute an Ibis expression into the table `name`, replacing it, and return that table."""
 
 
+def is_empty(rows: Any) -> bool:
+    """Whether an Ibis table has no row; computed now."""
+    return bool(rows.limit(1).to_pyarrow().num_rows == 0)
+
+
 def components(engine: Keeper, edges: Any, name: str) -> Any:
     """The least node that each node of `edges` (a, b: int64, either way round, once each) is connected with.
 
@@ -26,7 +31,7 @@ def components(engine: Keeper, edges: Any, name: str) -> Any:
         turn = 1 - turn  # no table is computed from itself: not every engine can
         following = engine.keep(f"{name}_parents_{turn}", _hooked(engine, both, parents, name))
         moved = following.join(parents, "node").filter(following.parent != parents.parent)
-        if not moved.count().execute():
+        if is_empty(moved):
             return following.select("node", component=following.parent)
         parents = following
 

@@ -27,18 +27,20 @@ COLLECTED = ("unionid", "openid", "member_card", "phone", "email")
 
 @dataclass(frozen=True)
 class Evidence:
-    """The evidence of a day, on numbered accounts.
+    """The evidence of a day, on numbered accounts and numbered values: whole numbers are joined many times below.
 
-    nodes    (number, account_id): numbered by first day, then account, so that the least number is the earliest
-    channels (number, channel)
-    links    (number, kind, value_hash, since): each once, since the day from which both link and account are known
-    joining  the rows of `links` whose value several accounts have, and not too many
-    exclusive (number, kind, place, value_hash): what only one person has; place is the channel of an openid
-    backed   (number): accounts with any evidence beside a device; the others are guests
-    cut      (kind, value_hash, accounts, customers, reason): values that are not even tried
+    nodes     (number, account_id): numbered by first day, then account, so that the least number is the earliest
+    values    (value, kind, value_hash, accounts): numbered by kind and hash
+    channels  (number, channel)
+    links     (number, kind, value, since): each once, since the day from which both link and account are known
+    joining   the rows of `links` whose value several accounts have, and not too many
+    exclusive (number, kind, place, value): what only one person has; place is the channel of an openid
+    backed    (number): accounts with any evidence beside a device; the others are guests
+    cut       (value, accounts, customers, reason): values that are not even tried
     """
 
     nodes: Any
+    values: Any
     channels: Any
     links: Any
     joining: Any
@@ -53,30 +55,44 @@ def evidence_of(
     """Number the accounts known on `as_of` and gather what was known of them; see `resolve` for the tables given."""
     day = ibis.literal(as_of)
     known = accounts.filter(accounts.first_day <= day)
-    first = known.group_by("account_id").agg(first_day=known.first_day.min())
-    in_order = ibis.window(order_by=[first.first_day, first.account_id])
-    nodes = engine.keep(f"{name}_nodes", first.mutate(number=ibis.row_number().over(in_order)))
-    channels = engine.keep(
-        f"{name}_channels", known.join(nodes, "account_id").select(nodes.number, known.channel).distinct()
-    )
-    given = _dated(_with_decisions(links, decisions, day), nodes, day)
-    every = engine.keep(f"{name}_links", given)
+    nodes = engine.keep(f"{name}_nodes", _nodes(known))
+    channels = known.join(nodes, "account_id").select("number", "channel").distinct()
+    channels = engine.keep(f"{name}_channels", channels)
+    given = engine.keep(f"{name}_given", _dated(_with_decisions(links, decisions, day), nodes))
+    values = engine.keep(f"{name}_values", _values(given))
+    every = given.join(values, ["kind", "value_hash"]).select("number", "kind", "value", "since")
+    every = engine.keep(f"{name}_links", every)
     crowded = engine.keep(f"{name}_crowded", _crowded(every))
     rest = every.anti_join(crowded, ["number", "kind"])
-    sizes = rest.group_by("kind", "value_hash").agg(accounts=rest.count())
+    sizes = rest.group_by("kind", "value").agg(accounts=rest.count())
     sizes = engine.keep(f"{name}_sizes", sizes.filter(sizes.accounts > 1))
     too_many = sizes.filter((sizes.accounts > identity.most_accounts) & (sizes.kind != "decision"))
-    fair = sizes.anti_join(too_many, ["kind", "value_hash"])
-    joining = engine.keep(f"{name}_joining", rest.semi_join(fair, ["kind", "value_hash"]))
+    joining = rest.semi_join(sizes.anti_join(too_many, "value"), "value")
+    joining = engine.keep(f"{name}_joining", joining)
+    members = joining.select("number").distinct()
+    own = rest.filter(rest.kind.isin(list(EXCLUSIVE))).semi_join(members, "number").anti_join(too_many, "value")
     return Evidence(
         nodes=nodes,
+        values=values,
         channels=channels,
         links=every,
         joining=joining,
-        exclusive=_exclusive(rest.anti_join(too_many, ["kind", "value_hash"]), channels),
+        exclusive=engine.keep(f"{name}_exclusive", _placed(own, channels)),
         backed=every.filter(every.kind != "device").select("number").distinct(),
         cut=_cut(every, crowded, rest, too_many, identity),
     )
+
+
+def _nodes(accounts: Any) -> Any:
+    first = accounts.group_by("account_id").agg(first_day=accounts.first_day.min())
+    in_order = ibis.window(order_by=[first.first_day, first.account_id])
+    return first.mutate(number=ibis.row_number().over(in_order))
+
+
+def _values(links: Any) -> Any:
+    tally = links.group_by("kind", "value_hash").agg(accounts=links.count())
+    in_order = ibis.window(order_by=[tally.kind, tally.value_hash])
+    return tally.mutate(value=ibis.row_number().over(in_order))
 
 
 def _with_decisions(links: Any, decisions: Any | None, day: Any) -> Any:
@@ -97,7 +113,7 @@ def _with_decisions(links: Any, decisions: Any | None, day: Any) -> Any:
     return dated.anti_join(apart, "account_id").union(decided)
 
 
-def _dated(links: Any, nodes: Any, day: Any) -> Any:
+def _dated(links: Any, nodes: Any) -> Any:
     rows = links.filter(links.kind.isin(list(STRENGTH)) & links.value_hash.notnull()).join(nodes, "account_id")
     since = ibis.greatest(rows.linked_on.coalesce(rows.first_day), rows.first_day)
     rows = rows.select("number", "kind", "value_hash", since=since)
@@ -106,21 +122,21 @@ def _dated(links: Any, nodes: Any, day: Any) -> Any:
 
 def _crowded(links: Any) -> Any:
     """(number, kind) of accounts that carry more values of a kind than a person does."""
-    tally = links.filter(links.kind.isin(list(COLLECTED))).group_by("number", "kind").agg(values=lambda t: t.count())
+    own = links.filter(links.kind.isin(list(COLLECTED)))
+    tally = own.group_by("number", "kind").agg(values=own.count())
     return tally.filter(tally["values"] > MOST_VALUES).select("number", "kind")
 
 
-def _exclusive(links: Any, channels: Any) -> Any:
-    own = links.filter(links.kind.isin(list(EXCLUSIVE)))
-    per_channel = own.filter(own.kind == "openid").join(channels, "number")
-    per_channel = per_channel.select("number", "kind", "value_hash", place="channel")
-    others = own.filter(own.kind != "openid").select("number", "kind", "value_hash", place=ibis.literal(""))
+def _placed(links: Any, channels: Any) -> Any:
+    per_channel = links.filter(links.kind == "openid").join(channels, "number")
+    per_channel = per_channel.select("number", "kind", "value", place="channel")
+    others = links.filter(links.kind != "openid").select("number", "kind", "value", place=ibis.literal(""))
     return per_channel.union(others)
 
 
 def _cut(every: Any, crowded: Any, rest: Any, too_many: Any, identity: Identity) -> Any:
     """The values that too many share, and those of accounts that carry too many."""
-    shared = rest.semi_join(too_many, ["kind", "value_hash"])
+    shared = rest.semi_join(too_many, "value")
     held = every.semi_join(crowded, ["number", "kind"])
     return _rows(shared, f"more than {identity.most_accounts} accounts").union(
         _rows(held, f"an account with more than {MOST_VALUES} values of the kind")
@@ -128,5 +144,5 @@ def _cut(every: Any, crowded: Any, rest: Any, too_many: Any, identity: Identity)
 
 
 def _rows(links: Any, reason: str) -> Any:
-    tally = links.group_by("kind", "value_hash").agg(accounts=links.number.nunique())
+    tally = links.group_by("value").agg(accounts=links.number.nunique())
     return tally.mutate(customers=tally.accounts, reason=ibis.literal(reason))

@@ -6,13 +6,14 @@ from typing import Any
 
 import ibis
 
+from features.components import Keeper
 from features.evidence import EXCLUSIVE, STRENGTH, Evidence
 from features.sources import Identity
 
 PER_CHANNEL = 1  # customers with an account in a channel that a phone number, address or receipt may join
 
 
-def faults(groups: Any, kind: str, members: Any, evidence: Evidence, identity: Identity) -> Any:
+def faults(engine: Keeper, kind: str, members: Any, evidence: Evidence, identity: Identity, groups: Any) -> Any:
     """(met, reason) of the groups that must not become one customer.
 
     `groups` (met, customer) are customers that evidence of `kind` would join, through one value or a chain of them;
@@ -20,18 +21,19 @@ def faults(groups: Any, kind: str, members: Any, evidence: Evidence, identity: I
     """
     if kind == "decision":
         return groups.filter(ibis.literal(False)).select("met", reason=ibis.literal(""))
-    accounts = groups.join(members, "customer").select("met", "customer", "number")
+    accounts = engine.keep("identity_judged", groups.join(members, "customer").select("met", "customer", "number"))
     found = reduce(lambda left, right: left.union(right), _checks(accounts, kind, evidence, identity))
     return found.group_by("met").agg(reason=found.reason.min())
 
 
 def _checks(accounts: Any, kind: str, evidence: Evidence, identity: Identity) -> Iterator[Any]:
     yield _too_many(accounts, identity.most_accounts)
+    if STRENGTH[kind] == "weak":
+        yield _not_one_guest(accounts, evidence)
+        return
     yield from _different(accounts, kind, evidence)
     if STRENGTH[kind] == "medium":
         yield _same_channel(accounts, evidence)
-    if STRENGTH[kind] == "weak":
-        yield _not_one_guest(accounts, evidence)
 
 
 def _found(groups: Any, reason: str) -> Any:
@@ -39,7 +41,7 @@ def _found(groups: Any, reason: str) -> Any:
 
 
 def _too_many(accounts: Any, most: int) -> Any:
-    tally = accounts.group_by("met").agg(accounts=accounts.number.nunique())
+    tally = accounts.group_by("met").agg(accounts=accounts.count())
     return _found(tally.filter(tally.accounts > most), f"more than {most} accounts")
 
 
@@ -54,10 +56,10 @@ def _different(accounts: Any, kind: str, evidence: Evidence) -> Iterator[Any]:
         if order.index(exclusive) > order.index(kind):
             continue
         own = evidence.exclusive.filter(evidence.exclusive.kind == exclusive)
-        carried = accounts.join(own, "number").select("met", "customer", "place", "value_hash")
-        each = carried.group_by("met", "place", "customer").agg(values=carried.value_hash.nunique())
+        carried = accounts.join(own, "number").select("met", "customer", "place", "value")
+        each = carried.group_by("met", "place", "customer").agg(values=carried.value.nunique())
         most = each.group_by("met", "place").agg(most=each["values"].max())
-        together = carried.group_by("met", "place").agg(values=carried.value_hash.nunique())
+        together = carried.group_by("met", "place").agg(values=carried.value.nunique())
         both = together.join(most, ["met", "place"])
         yield _found(both.filter(both["values"] > both.most), f"people with another {exclusive}")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import ibis
@@ -16,6 +16,7 @@ from features.sources import Identity
 
 SAMPLE_ACCOUNTS = 20
 ROUNDS = tuple(STRENGTH)
+REVIEW_COLUMNS = ("kind", "value_hash", "accounts", "customers", "reason", "sample")
 LOG_COLUMNS = (
     "joined_on", "account_id", "via_account_id", "customer_id_before", "customer_id_after", "kind", "value_hash",
 )  # fmt: skip
@@ -85,25 +86,21 @@ class _Resolving:
             return
         rows = self.evidence.joining.filter(self.evidence.joining.kind == kind)
         touched = self._keep(f"{kind}_touched", rows.join(self.members, "number").drop("kind"))
-        attempts = joined_by(
-            self.engine, touched, lambda groups: faults(groups, kind, self.members, self.evidence, self.identity),
-            f"{self.name}_{kind}", again=STRENGTH[kind] != "weak",
-        )  # fmt: skip
+        judge = partial(faults, self.engine, kind, self.members, self.evidence, self.identity)
+        attempts = joined_by(self.engine, touched, judge, f"{self.name}_{kind}", again=STRENGTH[kind] != "weak")
         for number, attempt in enumerate(attempts):
             steps = joins_of(self.engine, attempt.joining, f"{self.name}_{kind}_{number}")
-            self.joins += [step.mutate(kind=ibis.literal(kind)) for step in steps]
-        self._list(kind, attempts[0].cut)
+            self.joins += steps
+        self._list(attempts[0].cut)
         moves = reduce(lambda left, right: left.union(right), [attempt.moves for attempt in attempts])
         members = self.members.left_join(moves, "customer")
         members = members.select("number", customer=members.component.coalesce(members.customer))
         self.members = self._keep(f"{kind}_members", members)
 
-    def _list(self, kind: str, rows: Any) -> None:
-        """Put the values of `rows` (number, value_hash, customer, reason) up for review."""
-        tally = rows.group_by("value_hash", "reason").agg(
-            accounts=rows.number.nunique(), customers=rows.customer.nunique()
-        )
-        self.cut.append(tally.select("value_hash", "accounts", "customers", "reason", kind=ibis.literal(kind)))
+    def _list(self, rows: Any) -> None:
+        """Put the values of `rows` (number, value, customer, reason) up for review."""
+        sizes = {"accounts": rows.number.nunique(), "customers": rows.customer.nunique()}
+        self.cut.append(rows.group_by("value", "reason").agg(**sizes))
 
     def result(self) -> Resolution:
         return Resolution(
@@ -121,17 +118,16 @@ class _Resolving:
         return placed.join(names, "first").select("account_id", "customer_id")
 
     def _review(self) -> Any:
-        columns = ["kind", "value_hash", "accounts", "customers", "reason"]
-        cut = self._keep(
-            "cut", reduce(lambda left, right: left.union(right), [rows.select(columns) for rows in self.cut])
-        )
-        links = self.evidence.links.semi_join(cut, ["kind", "value_hash"]).join(self.evidence.nodes, "number")
-        links = links.select("kind", "value_hash", "account_id")
-        order = ibis.window(group_by=[links.kind, links.value_hash], order_by=links.account_id)
-        ranked = links.mutate(place=ibis.row_number().over(order))
+        columns = ["value", "accounts", "customers", "reason"]
+        cut = reduce(lambda left, right: left.union(right), [rows.select(columns) for rows in self.cut])
+        cut = self._keep("cut", cut)
+        links = self.evidence.links.semi_join(cut, "value").join(self.evidence.nodes, "number")
+        links = links.select("value", "account_id")
+        ranked = links.mutate(place=ibis.row_number().over(group_by=links.value, order_by=links.account_id))
         few = ranked.filter(ranked.place < SAMPLE_ACCOUNTS)
-        samples = few.group_by("kind", "value_hash").agg(sample=few.account_id.collect().sort())
-        return cut.left_join(samples, ["kind", "value_hash"]).select(*columns, "sample")
+        samples = few.group_by("value").agg(sample=few.account_id.collect().sort())
+        values = self.evidence.values.drop("accounts")
+        return cut.join(samples, "value").join(values, "value").select(REVIEW_COLUMNS)
 
     def _log(self) -> Any:
         nodes = self.evidence.nodes
@@ -144,4 +140,4 @@ class _Resolving:
                                ("before", "customer_id_before"), ("after", "customer_id_after")):  # fmt: skip
             names = nodes.select(**{number: "number", column: "account_id"})
             rows = rows.join(names, number).drop(number)
-        return rows.select(LOG_COLUMNS)
+        return rows.join(self.evidence.values.drop("accounts"), "value").select(LOG_COLUMNS)
