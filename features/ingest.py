@@ -11,6 +11,7 @@ from features.calendar import public_calendar
 from features.described import described
 from features.engine import Engine, engine_in, told
 from features.errors import SourceError, WorkspaceError
+from features.expressions import literal
 from features.judging import Door
 from features.landing import DAY_OF, Landed, Landing, mapping_of
 from features.ledger import FOLDER, HISTORY_FORM, Ledger, content_hashes, content_of_all
@@ -18,10 +19,11 @@ from features.lines import Lines
 from features.partitions import Form, Partitioned, link
 from features.progress import Progress, silent
 from features.quarantine import write_quarantine
-from features.rebuild import Rebuild
+from features.rebuild import VISITS, Rebuild
 from features.sources import Intake
 from features.tables import SOURCE_TABLES, Table
 from features.versions import LOSERS, Versions
+from features.who import Who
 from features.workspace import UNFINISHED, Snapshot, Workspace, finish
 from features.writing import write_table
 
@@ -74,13 +76,16 @@ class _Ingest:
         self.before = self.current.folder if self.current is not None and self.former is not None else None
         (self.folder / FOLDER).mkdir()
         versions = self._versions()
+        who = self._who()
         lines = Lines(self.engine, self.intake, self.workspace, self.ledger.landed)
         rebuild = Rebuild(self.engine, lines, self.ledger, self.former, self.folder, self.before)
-        touched = self._touched_days(versions)
+        touched = self._touched_days(versions) | self._erased_days()
         self._write_bulk("plans")
         self._write_bulk("stock")
-        rebuild.run(touched, self._moved_days(), self.progress)
+        rebuild.run(touched, self._moved_days(), "twin_links" if who.has_links else None, self.progress)
         self._write_described(rebuild)
+        written = who.write(self.folder, rebuild.visits(), rebuild.receipts(), self.last)
+        self.ledger.rows |= {table: {"part.parquet": rows} for table, rows in written.items()}
         self._write_facts(versions)
         return self._publish()
 
@@ -165,6 +170,28 @@ class _Ingest:
         days = {date.fromisoformat(day) for one in (*came, *went) for day in one.days}
         return days | versions.changed_days(self._losers_before(), ())
 
+    def _who(self) -> Who:
+        """Open what is known of people, and who of them is to be forgotten."""
+        who = Who(self.engine, self.intake, self.workspace)
+        given = {table: bool(self._of_table(table)) for table in ("identity_links", "consents")}
+        for table in (table for table, found in given.items() if found):
+            described(self.engine, self.workspace, SOURCE_TABLES[table], self._of_table(table),
+                      list(self.intake.sources))  # fmt: skip
+        who.learn(given["identity_links"], given["consents"])
+        who.linked_before(self.before)
+        return who
+
+    def _erased_days(self) -> set[date]:
+        """Days on which accounts that are to be forgotten bought, in the snapshot before."""
+        visits = self.before / VISITS if self.before is not None else None
+        if visits is None or not visits.is_dir():
+            return set()
+        rows = self.engine.rows(
+            f"SELECT DISTINCT day FROM read_parquet({literal(str(visits / '**' / '*.parquet'))}, hive_partitioning = false) "
+            "WHERE account_id IN (SELECT account_id FROM erased_accounts)"
+        )
+        return {row[0] for row in rows}
+
     def _moved_days(self) -> set[date]:
         """Days of which stock or plans say something else than before."""
         days: set[date] = set()
@@ -215,7 +242,6 @@ class _Ingest:
         first, last = rebuild.days()
         self._write_locations(rebuild.places())
         self._write_calendar(first, last)
-        rebuild.write_customers()
 
     def _write_one(self, table: Table) -> None:
         landed = self._of_table(table.name)

@@ -23,6 +23,7 @@ class Lines:
         self.engine, self.intake, self.workspace = engine, intake, workspace
         self.sources = list(intake.of_table("order_lines"))
         self.landed = {source: [one for one in landed if one.source == source] for source in self.sources}
+        self.erases = bool(engine.rows("SELECT 1 FROM erased_accounts LIMIT 1"))
         self._losing = {row[0] for row in engine.rows(f"SELECT DISTINCT source FROM {LOSERS}")}
 
     @property
@@ -62,6 +63,8 @@ class Lines:
         order = f"{literal(source + ':')} || order_id" if self.several else "order_id"
         shared = self.intake.identity.account_numbers == "shared"
         account = "channel_customer_id" if shared else "channel || ':' || channel_customer_id"
+        if self.erases:
+            account = f"CASE WHEN {account} NOT IN (SELECT account_id FROM erased_accounts) THEN {account} END"
         handed = to_local("fulfilled_at", self.intake.retailer.time_zone, USUAL_DAYS)
         return (
             f"{order} AS order_id, {account} AS account_id, gift OR (quantity > 0 AND coalesce(net_amount, 1) = 0) "

@@ -12,12 +12,14 @@ from features.ledger import Ledger
 from features.lines import Lines
 from features.partitions import Form, Partitioned, chunks
 from features.progress import Progress
+from features.twin_decisions import receipt_links
+from features.twin_search import TwinSearch
 from features.unify import HISTORY, demand_history, purchase_history, single_cells, single_lines, summed_cells
-from features.writing import write_table
 
 CHUNK_LINES = 2_000_000  # order lines that are unified at a time
 HISTORY_ORDER = ["day", "order_id", "product_id"]
 DEMAND_ORDER = ["day", "location_id", "product_id"]
+NO_VISITS = "(SELECT ''::VARCHAR AS account_id, '' AS channel, NULL::DATE AS day, false AS bought WHERE false)"
 VISITS = "ledger/visits"  # which account bought on which day, so that customers need no scan of the history
 
 
@@ -34,9 +36,16 @@ class Rebuild:
         self.parts = Partitioned(engine, folder, before, Form.of(self.counts), former_form, rows=ledger.rows)
         self._compiled: dict[str, str] = {}
 
-    def run(self, touched: set[date], moved: set[date], progress: Progress) -> None:
-        """Make the days in `touched` anew, and demand also on `moved` days, whose stock or plans changed."""
+    def run(self, touched: set[date], moved: set[date], links: str | None, progress: Progress) -> None:
+        """Make the days in `touched` anew, and demand also on `moved` days, whose stock or plans changed.
+
+        `links` is the relation of identity links that twins are told by, None where there are none.
+        """
         form = self.parts.form
+        self.search = TwinSearch(self.engine, self.lines, self.ledger, self.former, self.parts)
+        if self.lines.several:
+            with progress.step("find orders that two systems exported") as step:
+                touched = touched | self.search.run(touched, links, step)
         days = form.widened(touched, self.parts.former) if self.former is not None else touched
         groups = list(chunks(days, self.counts, CHUNK_LINES, form))
         with progress.step("write history", 2 * len(groups) + 1) as step:
@@ -57,6 +66,9 @@ class Rebuild:
     def _unify(self, days: list[date]) -> set[date]:
         """Write the history of `days`; returns the later days on which some of it is handed over."""
         lines = self.lines.sql(days[0], days[-1])
+        if self.ledger.rows.get("order_twins"):
+            lines = f"SELECT * FROM ({lines}) AS every WHERE NOT EXISTS (SELECT 1 FROM dropped_orders AS dropped " \
+                    "WHERE dropped.order_id = every.order_id AND dropped.day = every.day)"  # fmt: skip
         self.engine.run(f"CREATE OR REPLACE TEMP VIEW chunk_lines AS {lines}")
         self._summed("chunk_lines", "order_id, product_id", purchase_history, single_lines)
         ties = ", ".join(f"{column} NULLS FIRST" for column in HISTORY)
@@ -167,28 +179,14 @@ class Rebuild:
         """Every location of the history, sorted."""
         return sorted({place for places in self.ledger.places.values() for place in places})
 
-    def write_customers(self) -> None:
-        """The tables `accounts` and `customers`."""
+    def receipts(self) -> Any | None:
+        """Identity links of orders that two systems exported under one number."""
+        if not self.ledger.rows.get("order_twins"):
+            return None
+        headers = self.engine.ibis.table(self.search.headers())
+        return receipt_links(self.engine.ibis.table("order_twins"), headers)
+
+    def visits(self) -> str:
+        """Which account bought on which day, over the whole history, as a relation."""
         files = literal(str(self.folder / VISITS / "**" / "*.parquet"))
-        has = bool(self.ledger.rows.get(VISITS))
-        source = f"read_parquet({files}, hive_partitioning = false)" if has else \
-            "(SELECT NULL::VARCHAR AS account_id, NULL::VARCHAR AS channel, NULL::DATE AS day, false AS bought WHERE false)"  # fmt: skip
-        self.engine.run(
-            f"CREATE OR REPLACE TEMP TABLE accounts AS SELECT account_id, account_id AS customer_id, "
-            f"min(day) AS first_day, list_sort(list(DISTINCT channel)) AS channels, "
-            f"min(day) FILTER (bought) AS first_purchase_on, max(day) FILTER (bought) AS last_purchase_on "
-            f"FROM {source} GROUP BY account_id"
-        )
-        shared = self.lines.intake.identity.account_numbers == "shared"
-        names = "list_transform(channels, channel -> channel || ':' || account_id)" if shared else "[account_id]"
-        self.engine.run(
-            f"CREATE OR REPLACE TEMP TABLE customers AS SELECT customer_id, list_sort(flatten(list({names}))) AS accounts, "
-            "min(first_purchase_on) AS first_purchase_on, max(last_purchase_on) AS last_purchase_on, "
-            "false AS opted_out FROM accounts GROUP BY customer_id"
-        )
-        for table in ("accounts", "customers"):
-            rows = self.engine.ibis.table(table)
-            if table == "accounts":
-                rows = rows.select("account_id", "customer_id", "first_day")
-            count = write_table(self.engine, rows, self.folder / table, [rows.columns[0]])
-            self.ledger.rows[table] = {"part.parquet": count}
+        return f"read_parquet({files}, hive_partitioning = false)" if self.ledger.rows.get(VISITS) else NO_VISITS

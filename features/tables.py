@@ -134,18 +134,6 @@ CUSTOMERS = Table(
     ),
 )
 
-ACCOUNTS = Table(
-    "accounts",
-    "Whose a channel account is, by all that is known.",
-    key=("account_id",),
-    columns=(
-        _text("account_id", "the account: its number, or channel:number where numbers differ by channel",
-              required=True),
-        _text("customer_id", "the unified customer", required=True),
-        Column("first_day", "day", "first day on which it appears"),
-    ),
-)  # fmt: skip
-
 PURCHASE_HISTORY = Table(
     "purchase_history",
     "The one history: units of a product in an order, over all channels. Returns are rows of their own.",
@@ -344,6 +332,49 @@ IDENTITY_LINKS = Table(
     ),
 )  # fmt: skip
 
+ACCOUNTS = Table(
+    "accounts",
+    "Every channel account and the customer it belongs to, as of the last day of the history.",
+    key=("account_id", "channel"),
+    columns=(
+        _text("account_id", "the account number where it means one person in every channel, else channel:number",
+              required=True),
+        _text("channel", "a channel in which it occurs", required=True),
+        _text("customer_id", "the unified customer: the earliest of its accounts", required=True),
+        Column("first_day", "day", "the first day with any row of the account", required=True),
+    ),
+)  # fmt: skip
+
+IDENTITY_REVIEW = Table(
+    "identity_review",
+    "Evidence that did not join all whom it touches, because they would be several people: for people to look at.",
+    key=("kind", "value_hash", "reason"),
+    columns=(
+        _text("kind", "kind of evidence, as in identity_links", required=True),
+        _text("value_hash", "keyed hash of the value that they share", required=True),
+        Column("accounts", "int", "accounts with the value"),
+        Column("customers", "int", "customers that it would have joined"),
+        _text("reason", "what speaks against it", required=True),
+        Column("sample", "texts", "at most 20 of the accounts, sorted"),
+    ),
+)
+
+IDENTITY_LOG = Table(
+    "identity_log",
+    "The joins that made the customers, none to spare: joining the two accounts of every row gives `accounts`.",
+    key=("account_id", "customer_id_before"),
+    columns=(
+        Column("joined_on", "day", "the day from which both accounts were known by the value", required=True),
+        _text("account_id", "an account of the customer that was joined", required=True),
+        _text("via_account_id", "the account that it shares the value with", required=True),
+        _text("customer_id_before", "the customer that it was until then", required=True),
+        _text("customer_id_after", "the customer that it became", required=True),
+        _text("kind", "kind of evidence; 'decision' where people decided, 'likeness' where profiles are alike",
+              required=True),
+        _text("value_hash", "keyed hash of the value; the number of the decision", required=True),
+    ),
+)  # fmt: skip
+
 CONSENTS = Table(
     "consents",
     "What customers wish to be done with their data; per account the latest wish counts, and erase is final.",
@@ -515,9 +546,9 @@ EVENTS = Table(
 )
 
 TABLES: tuple[Table, ...] = (
-    ORDER_LINES, CUSTOMERS, ACCOUNTS, PURCHASE_HISTORY, ORDER_TWINS, RETURNS, CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, CALENDAR, PLANS,
-    SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER,
-    FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
+    ORDER_LINES, CUSTOMERS, ACCOUNTS, IDENTITY_LOG, IDENTITY_REVIEW, PURCHASE_HISTORY, ORDER_TWINS, RETURNS, CATALOG, LOCATIONS, STOCK,
+    DEMAND_HISTORY, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES,
+    PRICES, LISTINGS, WEATHER, FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
 )  # fmt: skip
 
 SOURCE_TABLES: dict[str, Table] = {

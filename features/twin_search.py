@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from datetime import date, timedelta
-from pathlib import Path
 
 from features.engine import Engine
 from features.expressions import literal
@@ -94,6 +93,11 @@ class TwinSearch:
         listed = ", ".join(literal(str(self.parts.folder / table / name)) for name in sorted(names))
         return f"read_parquet([{listed}], hive_partitioning = false)" if listed else ""
 
+    def headers(self) -> str:
+        """Every order header, as a relation with a name."""
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW every_header AS SELECT * FROM {self._files(HEADERS)}")
+        return "every_header"
+
     def _write_pairs(self, days: list[date], links: str | None) -> None:
         files = self._files(HEADERS, days[0] - timedelta(days=NUMBER_DAYS), days[-1])
         if not files:
@@ -142,8 +146,3 @@ class TwinSearch:
             f"SELECT DISTINCT day FROM ((({old}) EXCEPT ({now})) UNION ALL (({now}) EXCEPT ({old})))"
         )
         return {row[0] for row in rows}
-
-
-def order_files(folder: Path) -> str:
-    """The headers of a snapshot, as a glob."""
-    return str(folder / HEADERS / "**" / "*.parquet")

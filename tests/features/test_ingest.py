@@ -117,6 +117,7 @@ def test_a_return_is_a_row_of_its_own_and_not_demand(shop: Any) -> None:
 def test_one_source_keeps_its_order_numbers_and_several_are_told_apart(shop: Any) -> None:
     assert set(shop.ingest().read("purchase_history")["order_id"].to_pylist()) == {"o1", "o2", "o3"}
     mapped = ", ".join(f"{name} = {text!r}" for name, text in shop.columns.items())
+    shop.retailer += "\n[orders]\ntwin_minutes = 0"
     shop.extra = f'[sources.app]\ntable = "order_lines"\npath = "lines.csv"\ncolumns = {{ {mapped} }}'
     ids = set(shop.ingest().read("purchase_history")["order_id"].to_pylist())
     assert ids == {f"{source}:{order}" for source in ("till", "app") for order in ("o1", "o2", "o3")}
