@@ -67,6 +67,8 @@ def _limits(scratch: Path) -> dict[str, Any]:
         "memory_limit": memory_limit(),
         "temp_directory": str(scratch / "spill"),
         "preserve_insertion_order": True,
+        # goes by times in whole seconds: of a file written again within one it gives the older content
+        "enable_external_file_cache": False,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }

@@ -54,9 +54,9 @@ class Blocks:
             self._ended = more == b""
             parts.append(more)
             have += len(more)
-        if self._ended and any(parts) and not next(part for part in reversed(parts) if part).endswith((LF, CR)):
-            parts.append(LF)
         self._held, self._at = b"".join(parts), 0
+        if self._ended and self._held and not self._held.endswith((LF, CR)):
+            self._held += b"\r\n" if b"\r\n" in self._held else LF
         return len(self._held)
 
     def _cut(self, size: int) -> int:
@@ -72,6 +72,8 @@ class Blocks:
 
     def _outside_quotes(self, end: int) -> int:
         """The last line end up to `end` with an even number of quotes before it, if one is near; else `end`."""
+        if self._held.find(QUOTE, self._at, end) < 0:  # many times faster than to count none
+            return end
         odd = self._held.count(QUOTE, self._at, end) % 2
         place = end
         for _ in range(MOST_LINES):

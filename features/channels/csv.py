@@ -5,9 +5,12 @@ parallel. Else its whole records are copied to a temporary utf-8 file, and a quo
 line only. Both ways give the same rows.
 """
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from csv import Error as CsvError
 from csv import reader as csv_reader
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +21,7 @@ from features.channels.plain import CR, LF, MOST_LINES, Shape, plain
 from features.errors import RecipeError, SourceError
 from features.expressions import literal
 
+AT_ONCE = 2  # blocks looked at in parallel
 SMALL = 64 * 1024  # bytes; a faulty block is looked at in smaller ones, and the smallest line by line
 DELIMITERS = ",;\t|"  # what "auto" chooses from
 
@@ -82,14 +86,22 @@ def _check_names(wanted: Wanted, names: list[str]) -> None:
 def _proven(blocks: Blocks, shape: Shape) -> Records | None:
     """Count the records of a file that is plain from end to end, else None."""
     records = Records()
-    while block := blocks.look(BLOCK):
-        found = plain(block, shape)
-        if found is None or (found.wrapped and shape.end != LF):  # a line end within a field is always a line feed
-            return None
-        records.good += found.records
-        records.wrapped |= found.wrapped
-        blocks.take(len(block), 0)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while several := list(_several(blocks)):
+            for found in pool.map(plain, several, repeat(shape)):
+                # a line end within a field is always a line feed, also where lines end otherwise
+                if found is None or (found.wrapped and shape.end != LF):
+                    return None
+                records.good += found.records
+                records.wrapped |= found.wrapped
     return records
+
+
+def _several(blocks: Blocks) -> Iterator[bytes]:
+    for _ in range(AT_ONCE):
+        if block := blocks.look(BLOCK):
+            blocks.take(len(block), 0)
+            yield block
 
 
 def _cleaned(blocks: Blocks, shape: Shape, target: BinaryIO) -> Records:

@@ -86,8 +86,9 @@ class Wanted:
 
     @property
     def place(self) -> str:
-        """How the file is called in messages and beside its rows."""
-        return str(self.file)
+        """How the file is called in messages and beside its rows: with the sheet or relation, if there is one."""
+        part = self.source.relation or self.source.sheet
+        return f"{self.file}/{part}" if part else str(self.file)
 
     @property
     def view(self) -> str:

@@ -49,9 +49,10 @@ def plain(block: bytes, shape: Shape) -> Plain | None:
         return _with_quotes(block, shape)
     left = block.translate(None, _ordinary(shape.delimiter.encode()))
     records = len(left) // len(shape.separators)
+    if left != shape.separators * records:
+        return None
     # a carriage return apart from its line feed leaves the same signs, but is no line end
-    whole = left == shape.separators * records and block.count(shape.end) == records
-    return Plain(records) if whole else None
+    return Plain(records) if shape.end == LF or block.count(shape.end) == records else None
 
 
 def is_utf8(block: bytes) -> bool:
@@ -87,15 +88,13 @@ def _with_quotes(block: bytes, shape: Shape) -> Plain | None:
     if NUL in block or returns != (block.count(b"\r\n") if shape.end != LF else 0):
         return None
     signs = np.frombuffer(block, np.uint8)
-    meaning = np.zeros(256, bool)
-    meaning[list(shape.delimiter.encode() + QUOTE + LF)] = True
-    places = np.flatnonzero(meaning[signs])
+    places = np.flatnonzero((signs == ord(shape.delimiter)) | (signs == QUOTE[0]) | (signs == LF[0]))
     kinds = signs[places]
     quotes = kinds == QUOTE[0]
-    within = np.bitwise_xor.accumulate(quotes)  # after this sign a quoted field is open
+    within = (np.cumsum(quotes, dtype=np.uint8) & 1).view(bool)  # after this sign a quoted field is open
     if within[-1] or not _stand_at_edges(signs, places[quotes], shape):
         return None
-    between = ~quotes & ~within
+    between = ~(quotes | within)
     pattern = np.frombuffer(shape.separators.replace(CR, b""), np.uint8)
     left = kinds[between]
     if len(left) % len(pattern) or not (left.reshape(-1, len(pattern)) == pattern).all():
