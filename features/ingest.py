@@ -114,8 +114,8 @@ class _Ingest:
 
         source = self.intake.sources[name]
         return [
-            content_of(join, file)
-            for join in source.join
+            content_of(self.engine, f"{name}_join{number}", join, file)
+            for number, join in enumerate(source.join)
             for file in files_of(join.path, self.intake.folder, name)
         ]  # fmt: skip
 

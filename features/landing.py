@@ -84,8 +84,17 @@ class Landing:
 
     def count_files(self, names: Iterable[str]) -> int:
         """How many files the sources have."""
+        return sum(len(self._files(name)) for name in names)
+
+    def _files(self, name: str) -> list[Path]:
+        """The files that a source has now; those read before may be gone, all of them too."""
         intake = self.door.intake
-        return sum(len(files_of(intake.sources[name].path, intake.folder, name)) for name in names)
+        try:
+            return files_of(intake.sources[name].path, intake.folder, name)
+        except SourceError as fault:
+            if name in self.before and "there is no file" in str(fault):
+                return []
+            raise
 
     def land(self, name: str, mapping: str, step: Step) -> list[Landed]:
         """Every file that the source `name` has or had, in the order of their names.
@@ -94,7 +103,7 @@ class Landing:
         anew and it is no longer there.
         """
         source = self.door.intake.sources[name]
-        files = {self._name(file): file for file in files_of(source.path, self.door.intake.folder, name)}
+        files = {self._name(file): file for file in self._files(name)}
         known = {landed.name: landed for landed in self.before.get(name, [])}
         gone = [landed for landed in known.values() if landed.name not in files]
         self._check_gone(name, gone, mapping)
@@ -126,7 +135,7 @@ class Landing:
         if known is not None and known.mapping == mapping and mark and known.mark == mark:
             return known
         with told(f"sources.{name}: cannot read {file}"):
-            content = content_of(source, file)
+            content = content_of(self.engine, name, source, file)
         folder = self.workspace.landed / name / f"{content[:16]}-{mapping}"
         facts = folder / "facts.json"
         if not facts.is_file():

@@ -82,9 +82,3 @@ def read_whole(engine: Engine, name: str, source: Format, folder: Path) -> Whole
     columns = tuple(dict.fromkeys(column for export in exports for column in export.columns))
     broken = tuple(line for export in exports for line in export.broken)
     return Whole(table, columns, tuple(export.file for export in exports), broken)
-
-
-def content_of(source: Format, file: Path) -> str:
-    """The hash of what a file holds."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
