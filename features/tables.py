@@ -154,7 +154,7 @@ PURCHASE_HISTORY = Table(
 
 ORDER_TWINS = Table(
     "order_twins",
-    "Orders that another system had exported before, and, without a kept order, those that looked like it and were left.",
+    "Orders that another system had exported before; without a kept order, those that looked like it and were left.",
     key=("order_id", "day"),
     columns=(
         _text("order_id", "the later record", required=True),
@@ -488,8 +488,8 @@ EVENTS = Table(
 
 TABLES: tuple[Table, ...] = (
     ORDER_LINES, CUSTOMERS, PURCHASE_HISTORY, ORDER_TWINS, RETURNS, CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY,
-    CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER,
-    FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
+    CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES,
+    LISTINGS, WEATHER, FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
 )  # fmt: skip
 
 SOURCE_TABLES: dict[str, Table] = {

@@ -103,8 +103,12 @@ def test_units_are_given_back_once_and_money_is_split_to_the_cent(engine: Engine
 
 
 def test_money_back_alone_takes_no_units(engine: Engine) -> None:
-    lines = (line("till:1", "03-01 10:00"), line("till:7", "03-02 10:00", quantity=0, amount=-0.5),
-             back("till:8", "03-03 10:00"), line("till:9", "03-04 10:00", quantity=0, amount=-9, account_id="bob"))
+    lines = (
+        line("till:1", "03-01 10:00"),
+        line("till:7", "03-02 10:00", quantity=0, amount=-0.5),
+        back("till:8", "03-03 10:00"),
+        line("till:9", "03-04 10:00", quantity=0, amount=-9, account_id="bob"),
+    )
     assert told(engine, *lines) == [
         ("till:7", 0, 0.5, "till:1", "customer and product", None),
         ("till:8", 1, 2, "till:1", "customer, product and price", None),
