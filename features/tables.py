@@ -188,7 +188,8 @@ RETURNS = Table(
         Column("sale_day", "day", "local business date of that sale"),
         _text("matched_by", "line number; order and product; customer, product and price; customer and product; or "
               "unmatched"),
-        _text("reason", "why it is unmatched: more given back than bought, or no sale before it fits"),
+        _text("reason", "why it is unmatched: no sale before it fits, more given back than bought, or given back in "
+              "another system already"),
     ),
 )  # fmt: skip
 

@@ -101,6 +101,13 @@ def test_what_fits_two_orders_stays(engine: Engine) -> None:
     assert words(engine, *lines) == ["left as it is: 2 earlier orders fit, till:1 is the first"]
 
 
+def test_among_a_crowd_of_alike_orders_nothing_is_told_apart(engine: Engine) -> None:
+    crowd = [line(f"till:{number}", f"03-01 10:{number:02d}") for number in range(10, 19)]
+    assert words(engine, *crowd, line("app:1", "03-01 10:30")) == [
+        "left as it is: 9 earlier orders are alike, till:10 is the first"
+    ]
+
+
 def test_three_systems_end_at_one_order(engine: Engine) -> None:
     by_basket = line("till:1", "03-01 10:00"), line("app:1", "03-01 10:20"), line("mini:1", "03-01 10:40")
     assert kept(engine, *by_basket) == {"app:1": "till:1", "mini:1": "till:1"}
