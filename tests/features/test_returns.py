@@ -177,7 +177,7 @@ def in_turn(sales: list[Any], backs: list[Any]) -> dict[tuple[int, int], Decimal
     return {pair: part for pair, part in given_back.items() if part}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sales=SALES, backs=BACKS)
 def test_rounds_give_what_return_after_return_gives_and_sums_are_the_lines(
     engine: Engine, sales: list[Any], backs: list[Any]

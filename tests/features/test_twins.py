@@ -148,6 +148,12 @@ def test_an_order_number_ties_accounts_from_the_day_of_the_later_record(engine: 
     assert len({row[3] for row in found}) == 1
 
 
+def test_candidates_can_be_written_for_spark() -> None:
+    headers = order_headers(ibis.table(table(line("till:1", "03-01 10:00")).schema(), name="lines"))
+    named = ibis.table({**headers.schema(), "customer_id": "string"}, name="headers")
+    assert "EXPLODE" in ibis.to_sql(twin_candidates(named, Orders()), dialect="pyspark")
+
+
 ORDERS = st.lists(
     st.tuples(st.sampled_from("abc"), st.integers(0, 160), st.sampled_from([None, None, 0, 1, 2])),
     min_size=1, max_size=14, unique_by=lambda order: order[:2],
