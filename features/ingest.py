@@ -71,14 +71,15 @@ class _Ingest:
         if self._nothing_changed():
             assert self.current is not None
             return self.current
-        self.number = _next_number(self.workspace)
-        self.folder = self.workspace.unfinished("history", self.number)
-        self.before = self.current.folder if self.current is not None and self.former is not None else None
-        (self.folder / FOLDER).mkdir()
+        self._start()
         versions = self._versions()
         who = self._who()
         lines = Lines(self.engine, self.intake, self.workspace, self.ledger.landed)
         rebuild = Rebuild(self.engine, lines, self.ledger, self.former, self.folder, self.before)
+        if self._of_table("bundles"):
+            described(self.engine, self.workspace, SOURCE_TABLES["bundles"], self._of_table("bundles"),
+                      list(self.intake.sources))  # fmt: skip
+            rebuild.bundles = self.engine.ibis.table("bundles")
         touched = self._touched_days(versions) | self._erased_days()
         self._write_bulk("plans")
         self._write_bulk("stock")
@@ -88,6 +89,15 @@ class _Ingest:
         self.ledger.rows |= {table: {"part.parquet": rows} for table, rows in written.items()}
         self._write_facts(versions)
         return self._publish()
+
+    def _start(self) -> None:
+        """Open what was made before, unless everything has to be made anew."""
+        if any(self._came_or_went("bundles")):
+            self.former = None  # bundles lie in every line
+        self.number = _next_number(self.workspace)
+        self.folder = self.workspace.unfinished("history", self.number)
+        self.before = self.current.folder if self.current is not None and self.former is not None else None
+        (self.folder / FOLDER).mkdir()
 
     def _land(self) -> None:
         landing = Landing(self.door, self.workspace, self.landed_before)

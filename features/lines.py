@@ -47,16 +47,17 @@ class Lines:
         ]  # fmt: skip
         if not files:
             return None
-        plain = [column for column in COLUMNS if column not in {"order_id", "gift"}]
+        plain = [column for column in COLUMNS if column not in {"order_id", "gift", "source_line_id"}]
         listed = ", ".join(map(quoted, plain))
-        taken = f"{listed}, order_id, gift, day"
+        taken = f"source_line_id, {listed}, order_id, gift, day"
         where = f"day BETWEEN DATE '{first}' AND DATE '{last}'"
         rows = rows_sql(files, self.workspace, taken, where if cancelled else f"{where} AND status = 'completed'")
         counting = ""
         if source in self._losing:
             counting = f" WHERE NOT EXISTS (SELECT 1 FROM {LOSERS} AS losing WHERE losing.source = {literal(source)} " \
                        f"AND losing.file = rows.onebasket_file AND losing.row = rows.{ROW})"  # fmt: skip
-        return f"SELECT {literal(source)} AS source, {listed}, day, order_id AS order_number, {self._unified(source)}, " \
+        line = f"coalesce(source_line_id, onebasket_file || '#' || {ROW}) AS source_line_id"
+        return f"SELECT {literal(source)} AS source, {line}, {listed}, day, order_id AS order_number, {self._unified(source)}, " \
                f"onebasket_file, {ROW} FROM ({rows}) AS rows{counting}"  # fmt: skip
 
     def _unified(self, source: str) -> str:

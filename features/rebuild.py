@@ -6,12 +6,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from features.bundles import exploded
 from features.engine import Engine
 from features.expressions import literal
 from features.ledger import Ledger
 from features.lines import Lines
 from features.partitions import Form, Partitioned, chunks
 from features.progress import Progress
+from features.return_search import ReturnSearch
 from features.twin_decisions import receipt_links
 from features.twin_search import TwinSearch
 from features.unify import HISTORY, demand_history, purchase_history, single_cells, single_lines, summed_cells
@@ -34,6 +36,9 @@ class Rebuild:
         self.counts = ledger.lines(sources)
         former_form = Form.of(former.lines(sources)) if former is not None else Form(frozenset())
         self.parts = Partitioned(engine, folder, before, Form.of(self.counts), former_form, rows=ledger.rows)
+        self.search = TwinSearch(engine, lines, ledger, former, self.parts)
+        self.back = ReturnSearch(engine, lines, ledger, former, self.parts)
+        self.bundles: Any | None = None
         self._compiled: dict[str, str] = {}
 
     def run(self, touched: set[date], moved: set[date], links: str | None, progress: Progress) -> None:
@@ -42,7 +47,6 @@ class Rebuild:
         `links` is the relation of identity links that twins are told by, None where there are none.
         """
         form = self.parts.form
-        self.search = TwinSearch(self.engine, self.lines, self.ledger, self.former, self.parts)
         if self.lines.several:
             with progress.step("find orders that two systems exported") as step:
                 touched = touched | self.search.run(touched, links, step)
@@ -54,6 +58,7 @@ class Rebuild:
                 handed |= self._unify(group)
                 step.advance()
             self._take_over(days)
+            self.back.run(days, self._lines(min(self.counts), max(self.counts)))
             if self.former is not None:
                 handed |= {date.fromisoformat(day) for gone in days for day in self.former.ahead.get(str(gone), [])}
                 handed = form.widened(handed | moved, self.parts.former)
@@ -65,11 +70,7 @@ class Rebuild:
 
     def _unify(self, days: list[date]) -> set[date]:
         """Write the history of `days`; returns the later days on which some of it is handed over."""
-        lines = self.lines.sql(days[0], days[-1])
-        if self.ledger.rows.get("order_twins"):
-            lines = f"SELECT * FROM ({lines}) AS every WHERE NOT EXISTS (SELECT 1 FROM dropped_orders AS dropped " \
-                    "WHERE dropped.order_id = every.order_id AND dropped.day = every.day)"  # fmt: skip
-        self.engine.run(f"CREATE OR REPLACE TEMP VIEW chunk_lines AS {lines}")
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW chunk_lines AS {self._lines(days[0], days[-1])}")
         self._summed("chunk_lines", "order_id, product_id", purchase_history, single_lines)
         ties = ", ".join(f"{column} NULLS FIRST" for column in HISTORY)
         self.engine.run(
@@ -77,6 +78,8 @@ class Rebuild:
             f"SELECT *, row_number() OVER (ORDER BY {ties}) AS tie FROM chunk_lines_several"
         )
         self.parts.write("purchase_history", "chunk_history", days, HISTORY_ORDER, tie="tie")
+        if self.engine.rows("SELECT 1 FROM chunk_history WHERE net_units <= 0 LIMIT 1") or self.former is not None:
+            self.back.note("chunk_lines", days)
         self.engine.run(
             "CREATE OR REPLACE TEMP VIEW chunk_visits AS SELECT account_id, channel, day, bool_or(net_units > 0) AS bought "
             "FROM chunk_history WHERE account_id IS NOT NULL GROUP BY ALL"
@@ -90,6 +93,17 @@ class Rebuild:
         for day, place in sorted(places):
             self.ledger.places.setdefault(str(day), []).append(place)
         return {handed for _, handed in ahead}
+
+    def _lines(self, first: date, last: date) -> str:
+        """SQL of the lines from `first` to `last`, without orders that another system had, and bundles taken apart."""
+        lines = self.lines.sql(first, last)
+        if self.ledger.rows.get("order_twins"):
+            lines = f"SELECT * FROM ({lines}) AS every WHERE NOT EXISTS (SELECT 1 FROM dropped_orders AS dropped " \
+                    "WHERE dropped.order_id = every.order_id AND dropped.day = every.day)"  # fmt: skip
+        if self.bundles is None:
+            return lines
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW whole_lines AS {lines}")
+        return str(self.engine.ibis.compile(exploded(self.engine.ibis.table("whole_lines"), self.bundles)))
 
     def _summed(self, view: str, key: str, several: Any, single: Any) -> None:
         """Make the views <view>_single and <view>_several: most rows are alone in their key and need no summing.

@@ -12,6 +12,7 @@ LINE, ORDER, PRICE, PRODUCT, UNMATCHED = (
     "line number", "order and product", "customer, product and price", "customer and product", "unmatched",
 )  # fmt: skip
 LEVELS = (LINE, ORDER, PRICE, PRODUCT)
+REASONS = ("no sale before it fits", "more given back than bought", "given back in another system already")
 LATEST = 32  # of a customer's sales of a product, how many before a return are looked at
 SAME_PRICE = 0.01
 KEY = ("source", "source_line_id")
@@ -20,11 +21,11 @@ KEY = ("source", "source_line_id")
 def matched_returns(engine: Any, returns: Any, sales: Any, settings: Orders, order_twins: Any | None = None) -> Any:
     """The table `returns`: per return line and sale line what was given back; per return line the sums are its own.
 
-    Returns are taken in time order, so that a later one changes nothing before it; each takes the best evidence
+    Returns are taken in time order, so that a later one changes nothing before it. Each takes the best evidence
     first (line number, then order and product, then customer and product at the same price, then at any within
-    `return_days`) and the latest sale first, and never units that were given back before. What is left is
-    'unmatched', with the reason. Money back alone (quantity 0) takes no units. With `order_twins`, a return that
-    names an order which was dropped as a twin finds the order that was kept.
+    `return_days`) and the latest sale first, and never units that were given back before. A return whose line or
+    order was found is laid to no other. What is left is 'unmatched', with the reason. Money back alone (quantity 0)
+    takes no units. With `order_twins`, a return that names an order dropped as a twin finds the one that was kept.
     """
     returns = engine.keep("return_lines", _numbered(returns))
     pairs = engine.keep("return_pairs", _pairs(returns, sales, settings, order_twins))
@@ -60,11 +61,12 @@ def _customer(lines: Any) -> Any:
 
 
 def _sold(sales: Any) -> Any:
-    """The sale lines with their own names, so that joins need no renaming."""
+    """The sale lines with their own names, so that joins need no renaming; of some units were given back before."""
+    before = sales.taken_before if "taken_before" in sales.columns else ZERO
     return sales.filter((sales.quantity > 0) & (sales.status.coalesce("completed") != "cancelled")).select(
         sale_source="source", sale_line_id="source_line_id", sale_order_id="order_id", sale_number="order_number",
         sale_product="product_id", sale_day="day", sold_at="ordered_at", sold_units="quantity",
-        sold_amount="net_amount", sale_customer=_customer(sales),
+        sold_amount="net_amount", sale_customer=_customer(sales), taken_before=before,
     )  # fmt: skip
 
 
@@ -80,6 +82,9 @@ def _pairs(returns: Any, sales: Any, settings: Orders, order_twins: Any | None) 
     once = ibis.window(group_by=["turn", "sale_source", "sale_line_id"], order_by=["level", "dearness"])
     every = every.mutate(nth=ibis.row_number().over(once))
     every = every.filter(every.nth == 0).drop("nth")
+    named = every.level.min().over(ibis.window(group_by="turn")) <= 1
+    every = every.mutate(named=named)
+    every = every.filter(~every.named | (every.level <= 1)).drop("named")  # what names its sale is not guessed at
     best = [every.level, every.dearness, every.sold_at.desc(), every.sale_source, every.sale_line_id]
     return every.mutate(choice=ibis.row_number().over(ibis.window(group_by="turn", order_by=best)))
 
@@ -89,7 +94,7 @@ def _pair(pairs: Any, level: Any) -> Any:
     far = ibis.cases((_same_price(pairs), 0), else_=1).cast("int64")
     return pairs.select(
         "turn", "units", "sale_source", "sale_line_id", "sale_order_id", "sale_day", "sold_at", "sold_units",
-        level=level(far), dearness=far,
+        "taken_before", level=level(far), dearness=far,
     )  # fmt: skip
 
 
@@ -157,7 +162,9 @@ def _round(pairs: Any) -> Any:
     sale, mine = ["sale_source", "sale_line_id"], ["turn"]
     earlier = ibis.window(group_by=sale, order_by="turn", preceding=(None, 1))
     pairs = pairs.mutate(used=pairs.taken.sum().over(earlier).coalesce(ZERO))
-    pairs = pairs.mutate(free=ibis.greatest(pairs.sold_units - pairs.used, ZERO).cast(DECIMAL)).drop("used", "taken")
+    pairs = pairs.mutate(
+        free=ibis.greatest(pairs.sold_units - pairs.taken_before - pairs.used, ZERO).cast(DECIMAL)
+    ).drop("used", "taken")
     better = ibis.window(group_by=mine, order_by="choice", preceding=(None, 1))
     pairs = pairs.mutate(had=pairs.free.sum().over(better).coalesce(ZERO))
     wanted = ibis.greatest(pairs.units - pairs.had, ZERO)
@@ -171,15 +178,14 @@ def _table(returns: Any, taken: Any) -> Any:
         "turn", "choice", "level", "sale_order_id", "sale_line_id", "sale_day", part="taken"
     )
     told = pieces.group_by("turn").agg(matched=pieces.part.sum().cast(DECIMAL))
-    known = taken.select("turn").distinct().mutate(had_sale=ibis.literal(True))
-    rest = returns.left_join(told, "turn").drop("turn_right").left_join(known, "turn").drop("turn_right")
+    rest = returns.left_join(told, "turn").drop("turn_right")
+    rest = rest.left_join(_why_left(returns, taken), "turn").drop("turn_right")
     over = (rest.units - rest.matched.coalesce(ZERO)).cast(DECIMAL)
     rest = rest.filter((over > 0) | ((rest.units == 0) & rest.matched.isnull()))
     nothing = {"sale_order_id": ibis.null("string"), "sale_line_id": ibis.null("string"), "sale_day": ibis.null("date")}
     unmatched = rest.select(
-        "turn", choice=ibis.literal(1 << 30).cast("int64"), level=ibis.cases((rest.had_sale.coalesce(False), 4),
-        else_=5).cast("int64"), **nothing, part=over,
-    )  # fmt: skip
+        "turn", choice=ibis.literal(1 << 30).cast("int64"), level=rest.why.coalesce(len(LEVELS)), **nothing, part=over
+    )
     every = pieces.union(unmatched).inner_join(returns, "turn")
     return every.select(
         *KEY, "order_id", "product_id", "day", "location_id",
@@ -187,9 +193,23 @@ def _table(returns: Any, taken: Any) -> Any:
         sale_order_id="sale_order_id", sale_line_id="sale_line_id", sale_day="sale_day",
         matched_by=ibis.cases(*((every.level == number, name) for number, name in enumerate(LEVELS)),
                               else_=UNMATCHED),
-        reason=ibis.cases((every.level == 4, "more given back than bought"),
-                          (every.level == 5, "no sale before it fits"), else_=None),
+        reason=ibis.cases(*((every.level == number, name) for number, name in enumerate(REASONS, len(LEVELS))),
+                          else_=None),
     )  # fmt: skip
+
+
+def _why_left(returns: Any, taken: Any) -> Any:
+    """Per return that had a sale the number of the reason for what it could not take."""
+    source = returns.select("turn", "source")
+    pairs = taken.inner_join(source, "turn")
+    sale = ["sale_source", "sale_line_id"]
+    takers = pairs.filter((pairs.taken > 0) & (pairs.level <= 1)).select(*sale, taker="source", took="turn")
+    elsewhere = pairs.filter(pairs.level <= 1).inner_join(takers, sale)
+    elsewhere = elsewhere.filter((elsewhere.taker != elsewhere.source) & (elsewhere.took < elsewhere.turn))
+    elsewhere = elsewhere.select("turn").distinct().mutate(twice=ibis.literal(True))
+    had = taken.select("turn").distinct().left_join(elsewhere, "turn").drop("turn_right")
+    over, twice = (ibis.literal(len(LEVELS) + number).cast("int64") for number in (1, 2))
+    return had.select("turn", why=ibis.cases((had.twice.coalesce(False), twice), else_=over))
 
 
 def _money(every: Any) -> Any:

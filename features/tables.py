@@ -169,7 +169,7 @@ PURCHASE_HISTORY = Table(
 
 ORDER_TWINS = Table(
     "order_twins",
-    "Orders that another system had exported before, and, without a kept order, those that looked like it and were left.",
+    "Orders that another system had exported before; without a kept order, those that looked like it and were left.",
     key=("order_id", "day"),
     columns=(
         _text("order_id", "the later record", required=True),
@@ -203,7 +203,8 @@ RETURNS = Table(
         Column("sale_day", "day", "local business date of that sale"),
         _text("matched_by", "line number; order and product; customer, product and price; customer and product; or "
               "unmatched"),
-        _text("reason", "why it is unmatched: more given back than bought, or no sale before it fits"),
+        _text("reason", "why it is unmatched: no sale before it fits, more given back than bought, or given back in "
+              "another system already"),
     ),
 )  # fmt: skip
 

@@ -27,7 +27,7 @@ def test_a_header_adds_up_the_sale_lines_of_an_order_and_day() -> None:
         "lines": 3, "products": 2, "units": 4, "net_amount": Decimal("8.5"), "cancelled": False,
     }  # fmt: skip
     assert (found["account_id"], found["external_order_id"], found["order_number"]) == ("ann", "77", "1")
-    assert found["ordered_at"] == datetime(2024, 3, 1, 10)
+    assert found["ordered_at"] == datetime.fromisoformat("2024-03-01 10:00")
 
 
 def test_an_order_over_midnight_has_a_header_per_day() -> None:
@@ -70,10 +70,10 @@ def test_gifts_are_what_is_marked_or_costs_nothing() -> None:
 
 
 def test_a_group_buy_is_demand_of_the_shop_and_day_of_its_pickup() -> None:
-    picked_up = datetime(2024, 3, 4, 17)  # the fifth of March in Shanghai
+    picked_up = datetime.fromisoformat("2024-03-04 17:00")  # the fifth of March in Shanghai
     bought = line("group:1", "03-02 02:00", location_id="all", fulfilled_at=picked_up, fulfilment_location_id="s7")
     at_once = line("till:1", "03-02 02:00", "bread")
-    early = line("till:2", "03-02 02:00", "tea", fulfilled_at=datetime(2024, 3, 1))
+    early = line("till:2", "03-02 02:00", "tea", fulfilled_at=datetime.fromisoformat("2024-03-01"))
     lines = ibis.duckdb.connect().create_table("lines", table(bought, at_once, early).to_pyarrow())
     columns = ("product_id", "demand_location_id", "demand_day")
     assert rows_of(demand_place(lines, "Asia/Shanghai"), *columns) == [

@@ -101,6 +101,13 @@ def test_what_fits_two_orders_stays(engine: Engine) -> None:
     assert words(engine, *lines) == ["left as it is: 2 earlier orders fit, till:1 is the first"]
 
 
+def test_among_a_crowd_of_alike_orders_nothing_is_told_apart(engine: Engine) -> None:
+    crowd = [line(f"till:{number}", f"03-01 10:{number:02d}") for number in range(10, 19)]
+    assert words(engine, *crowd, line("app:1", "03-01 10:30")) == [
+        "left as it is: 9 earlier orders are alike, till:10 is the first"
+    ]
+
+
 def test_three_systems_end_at_one_order(engine: Engine) -> None:
     by_basket = line("till:1", "03-01 10:00"), line("app:1", "03-01 10:20"), line("mini:1", "03-01 10:40")
     assert kept(engine, *by_basket) == {"app:1": "till:1", "mini:1": "till:1"}
@@ -139,6 +146,12 @@ def test_an_order_number_ties_accounts_from_the_day_of_the_later_record(engine: 
     found = rows_of(links, "account_id", "kind", "linked_on", "value_hash")
     assert [row[:3] for row in found] == [("ann", "receipt", date(2024, 3, 3)), ("u1", "receipt", date(2024, 3, 3))]
     assert len({row[3] for row in found}) == 1
+
+
+def test_candidates_can_be_written_for_spark() -> None:
+    headers = order_headers(ibis.table(table(line("till:1", "03-01 10:00")).schema(), name="lines"))
+    named = ibis.table({**headers.schema(), "customer_id": "string"}, name="headers")
+    assert "EXPLODE" in ibis.to_sql(twin_candidates(named, Orders()), dialect="pyspark")
 
 
 ORDERS = st.lists(
