@@ -8,6 +8,7 @@ import ibis
 import pyarrow as pa
 
 from features.decisions import decisions_table, read_decisions
+from features.described import named
 from features.engine import Engine, engine_in
 from features.expressions import literal
 from features.ledger import FOLDER
@@ -38,11 +39,11 @@ class Who:
         account = self._account()
         given = (
             f"SELECT {account} AS account_id, channel, kind, value AS value_hash, CAST({local} AS DATE) AS linked_on "
-            "FROM identity_links"
+            f"FROM {named('identity_links')}"
         )
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE every_link AS {given if links else NO_LINKS}")
         wished = to_local("wished_at", self.intake.retailer.time_zone, USUAL_DAYS)
-        wishes = f"SELECT {account} AS account_id, channel, wish, wished_at, CAST({wished} AS DATE) AS wished_on FROM consents"
+        wishes = f"SELECT {account} AS account_id, channel, wish, wished_at, CAST({wished} AS DATE) AS wished_on FROM {named('consents')}"
         none = "SELECT ''::VARCHAR AS account_id, '' AS channel, '' AS wish, now()::TIMESTAMP AS wished_at, " \
                "NULL::DATE AS wished_on WHERE false"  # fmt: skip
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE wishes AS {wishes if consents else none}")
