@@ -11,10 +11,12 @@ from training.commands_data import ingest, recipes
 from training.commands_identity import identity
 from training.commands_learn import backtest, train
 from training.commands_release import models, release, rollback
+from training.commands_sample import sample
 from training.commands_serve import demo, serve
 
 COMMANDS = (
-    demo, ingest, recipes, train, backtest, release, rollback, models, serve, recommend, forecast, orders, identity,
+    demo, ingest, recipes, train, backtest, release, rollback, models, serve, recommend, forecast, orders,
+    identity, sample,
 )  # fmt: skip
 
 app = typer.Typer(
