@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,9 @@ def sniff(path: Path) -> Sniffed:
     endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"]
     kind = FORMATS.get(endings[-1] if endings else "")
     if kind is None:
-        raise SourceError(f"{path}: no kind of export ends so: it may be {', '.join(sorted(FORMATS))}, or these with .gz")
+        raise SourceError(
+            f"{path}: no kind of export ends so: it may be {', '.join(sorted(FORMATS))}, or these with .gz"
+        )
     try:
         return {"parquet": _parquet, "jsonl": _jsonl, "excel": _excel, "csv": _csv}[kind](path)
     except (OSError, ValueError, EOFError, KeyError) as fault:
@@ -87,9 +90,7 @@ def _columns(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def _excel(path: Path) -> Sniffed:
-    from openpyxl import load_workbook
-
-    book = load_workbook(path, read_only=True, data_only=True)
+    book = import_module("openpyxl").load_workbook(path, read_only=True, data_only=True)
     try:
         sheet = book.worksheets[0]
         lines = list(sheet.iter_rows(values_only=True, max_row=SEEN_ROWS + 1))
@@ -146,6 +147,7 @@ def _in_pairs(content: bytes) -> bool:
 
 def delimiter_of(lines: list[str]) -> str:
     """The delimiter that splits most lines into as many fields as the header has, and that into the most."""
+
     def fit(delimiter: str) -> tuple[float, int]:
         counts = [len(record) for record in csv.reader(lines, delimiter=delimiter)]
         return (sum(count == counts[0] for count in counts) / len(counts) if counts[0] > 1 else 0.0, counts[0])

@@ -1,6 +1,7 @@
 """A recipe drafted from exports, with comments that say what was seen and what to check."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from features.errors import RecipeError
@@ -69,6 +70,16 @@ def _recipe(guesses: list[Guess], lines: list[Guess], folder: Path) -> Iterator[
                 name += "_"
             names.add(name)
             yield from _source(name, guess, headers, folder)
+    if not any(guess.table == "catalog" for guess in guesses):
+        yield from _catalog_of_lines(lines, folder)
+
+
+def _catalog_of_lines(lines: list[Guess], folder: Path) -> Iterator[str]:
+    """Names and categories that stand in the order lines: a catalog from the same file."""
+    for guess in lines:
+        if guess.column("name") and guess.column("product_id"):
+            yield from _source(f"{guess.name}_products", replace(guess, table="catalog"), [], folder)
+            return
 
 
 def _source(name: str, guess: Guess, headers: list[Guess], folder: Path) -> Iterator[str]:
@@ -83,12 +94,18 @@ def _source(name: str, guess: Guess, headers: list[Guess], folder: Path) -> Iter
     head = [f"[sources.{_bare(name)}]", f'table = "{guess.table}"', *_format(guess, folder)]
     for header in _joined(guess, headers):
         ours, theirs = guess.column("order_id"), header.column("order_id")
-        head += ["", f"[[sources.{_bare(name)}.join]]", *_format(header, folder), f"on = {{ {_text(str(ours))} = {_text(str(theirs))} }}"]
+        head += [
+            "",
+            f"[[sources.{_bare(name)}.join]]",
+            *_format(header, folder),
+            f"on = {{ {_text(str(ours))} = {_text(str(theirs))} }}",
+        ]
     head += ["", f"[sources.{_bare(name)}.columns]"]
     for column, expression in mapping.items():
         head += [*(f"# {note}" for note in notes.get(column, [])), f"{column} = {_text(expression)}"]
     yield from (mark + line if line else line for line in head)
-    unused = [column for column in guess.file.columns if not any(column in text for text in mapping.values())]
+    unused = [] if guess.table == "catalog" and "order_id" in guess.roles else [column for column in guess.file.columns
+              if not any(column in text for text in mapping.values())]  # fmt: skip
     if unused:
         yield f"# not used: {', '.join(_seen(column, guess) for column in unused[:20])}"
     yield from (mark + line for line in _values(name, guess, mapping))
@@ -148,14 +165,23 @@ def _complete_lines(guess: Guess, mapping: dict[str, str], notes: dict[str, list
     if "net_amount" not in mapping and price and "quantity" in mapping:
         of_one = read(price, "decimal", guess.profiles[price])
         of_one = of_one if "::" in of_one else f"CAST({of_one} AS DECIMAL(18, 4))"
-        of_all = mapping["quantity"] if "::" in mapping["quantity"] else f"CAST({mapping['quantity']} AS DECIMAL(18, 4))"
+        of_all = (
+            mapping["quantity"] if "::" in mapping["quantity"] else f"CAST({mapping['quantity']} AS DECIMAL(18, 4))"
+        )
         mapping["net_amount"] = f"CAST({of_all} * {of_one} AS DECIMAL(18, 4))"
         notes["net_amount"] = [f"CHECK: units times price; seen {_examples(price, guess)}"]
     if "quantity" in mapping and guess.profile("quantity").negative_share == 0:
         notes.setdefault("quantity", []).append("CHECK: never negative here: how do returns appear?")
-    if "order_id" not in mapping and {"channel_customer_id", "ordered_at"} <= set(mapping):
-        mapping["order_id"] = f"CAST({mapping['channel_customer_id']} AS VARCHAR) || '-' || CAST({mapping['ordered_at']} AS VARCHAR)"
-        notes["order_id"] = ["CHECK: no order number was found: what a customer bought at one time is taken as an order"]
+    if "order_id" not in mapping and "ordered_at" in mapping:
+        who = "channel_customer_id" in mapping
+        parts = ("channel_customer_id", "ordered_at") if who else ("location_id", "product_id", "ordered_at")
+        mapping["order_id"] = " || '-' || ".join(
+            f"CAST({mapping[part]} AS VARCHAR)" for part in parts if part in mapping
+        )
+        notes["order_id"] = ["CHECK: no order number was found: " + (
+            "what a customer bought at one time is taken as an order" if who else
+            "each row is taken as an order of nobody, which serves forecasts but no recommendations"
+        )]  # fmt: skip
     account = guess.column("channel_customer_id")
     if account and guess.profiles[account].personal:
         kind = guess.profiles[account].look

@@ -13,7 +13,7 @@ DATED = {"ordered_at", "day", "starts_on", "ends_on"}
 LINKS = ("phone", "email", "unionid", "openid", "device")
 # tables by what a file must have to fill them, and what speaks for it; the first with the best score is taken
 NEEDS: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
-    "order_lines": ((("order_id", "channel_customer_id"), ("product_id",), ("quantity", "net_amount")),
+    "order_lines": ((("order_id", "channel_customer_id", "ordered_at"), ("product_id",), ("quantity", "net_amount")),
                     ("order_id", "quantity", "net_amount", "ordered_at", "unit_price", "discount_amount")),
     "headers": ((("order_id",), ("ordered_at", "day", "channel_customer_id", "status")), ("ordered_at", "status")),
     "plans": ((("product_id",), ("starts_on", "week"), ("promotion", "planned_price", "display")),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (each Chinese sign counts as two)
 """How retailers' systems name their columns, in the languages met so far: one table."""
 
 import re
