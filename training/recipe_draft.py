@@ -7,26 +7,11 @@ from pathlib import Path
 from features.errors import RecipeError
 from features.expressions import quoted
 from features.tables import SOURCE_TABLES
-from training.recipe_expressions import read
 from training.recipe_guess import LINKS, Guess, guessed
+from training.recipe_mapping import OWN_WORDS, joined_to, mapping_of, values_of
+from training.recipe_words import plain
 
 CHINESE = "\u4e00", "\u9fff"
-OPTIONAL = {
-    "order_lines": ("source_line_id", "channel", "channel_customer_id", "location_id", "unit", "net_amount",
-                    "discount_amount", "fulfilment", "status", "currency", "external_order_id", "returns_order_id"),
-    "catalog": ("name", "brand", "unit", "pack_size", "shelf_life_days"),
-    "stock": ("location_id", "on_order_units"),
-    "plans": ("location_id", "display", "promotion", "planned_price"),
-    "locations": ("name", "region"),
-    "product_units": (), "exchange_rates": (), "identity_links": (),
-}  # fmt: skip
-REQUIRED = {
-    "order_lines": ("order_id", "product_id", "quantity", "ordered_at"), "catalog": ("product_id",),
-    "stock": ("product_id", "day", "closing_units"), "plans": ("product_id", "starts_on", "ends_on"),
-    "locations": ("location_id",), "product_units": ("product_id", "unit", "times"),
-    "exchange_rates": ("currency", "day", "rate"), "identity_links": ("channel_customer_id",),
-}  # fmt: skip
-MOST_VALUES = 12  # of a column that is listed value by value
 
 
 def drafted(files: Iterable[Path], folder: Path) -> str:
@@ -49,11 +34,14 @@ def _recipe(guesses: list[Guess], lines: list[Guess], folder: Path) -> Iterator[
     yield "# Drafted by `onebasket recipe new` from what the exports look like. Check every line that says CHECK,"
     yield "# then: onebasket recipe check --recipe THIS_FILE"
     yield from ("", "[retailer]", f'name = "{_safe(folder.name)}"')
-    chinese = any(_is_chinese(column) for guess in guesses for column in guess.file.columns)
-    yield f'time_zone = "{"Asia/Shanghai" if chinese else "UTC"}"   # CHECK: the zone of the shops decides the day of a sale'
-    yield f'currency = "{"CNY" if chinese else ""}"   # CHECK: ISO 4217 code of the amounts'
-    yield ('' if chinese else "# ") + 'country = "CN"   # CHECK: for public holidays' if chinese \
-        else '# country = "DE"   # for public holidays'  # fmt: skip
+    zone, currency, country = _place(guesses)
+    yield f'time_zone = "{zone}"   # CHECK: the zone of the shops decides the day of a sale'
+    yield f'currency = "{currency}"   # CHECK: ISO 4217 code of the amounts'
+    yield (
+        f'country = "{country}"   # CHECK: for public holidays'
+        if country
+        else '# country = "DE"   # for public holidays'
+    )
     yield from ("", "[identity]")
     many = len(lines) > 1
     yield f'account_numbers = "{"per-channel" if many else "shared"}"   # CHECK: ' + (
@@ -70,8 +58,21 @@ def _recipe(guesses: list[Guess], lines: list[Guess], folder: Path) -> Iterator[
                 name += "_"
             names.add(name)
             yield from _source(name, guess, headers, folder)
+    if not any(guess.table == "identity_links" for guess in guesses):
+        yield from _links_of_lines(lines, folder)
     if not any(guess.table == "catalog" for guess in guesses):
         yield from _catalog_of_lines(lines, folder)
+
+
+def _place(guesses: list[Guess]) -> tuple[str, str, str]:
+    """Time zone, currency and country that the language of the columns speaks for."""
+    columns = [column for guess in guesses for column in guess.file.columns]
+    if any(_is_chinese(column) for column in columns):
+        return "Asia/Shanghai", "CNY", "CN"
+    german = {"menge", "betrag", "artikelnummer", "artikel", "filiale", "datum", "anzahl", "kundennummer", "preis"}
+    if any(german & set(plain(column).split()) for column in columns):
+        return "Europe/Berlin", "EUR", "DE"
+    return "UTC", "", ""
 
 
 def _catalog_of_lines(lines: list[Guess], folder: Path) -> Iterator[str]:
@@ -82,17 +83,28 @@ def _catalog_of_lines(lines: list[Guess], folder: Path) -> Iterator[str]:
             return
 
 
-def _source(name: str, guess: Guess, headers: list[Guess], folder: Path) -> Iterator[str]:
+def _links_of_lines(lines: list[Guess], folder: Path) -> Iterator[str]:
+    """Telephone numbers and the like that stand beside accounts in the order lines: evidence of who they are."""
+    for guess in lines:
+        account = guess.column("channel_customer_id")
+        if account and any(guess.column(kind) not in {None, account} for kind in LINKS):
+            yield from _source(f"{guess.name}_links", replace(guess, table="identity_links"), [], folder, optional=True)
+
+
+def _source(name: str, guess: Guess, headers: list[Guess], folder: Path, *, optional: bool = False) -> Iterator[str]:
     assert guess.table is not None
-    mapping, notes = _mapping(guess, headers)
+    mapping, notes = mapping_of(guess, headers)
     missing = [column.name for column in SOURCE_TABLES[guess.table].columns
                if column.required and column.name not in {*mapping, "source"}]  # fmt: skip
-    mark = "# " if missing else ""
+    mark = "# " if missing or optional else ""
     yield from ("", f"# {guess.file.path.name}: {len(guess.file.rows):,} rows looked at")
     if missing:
-        yield f"# It looks like {guess.table}, but nothing was found for {', '.join(missing)}: map that, and take the # away."
+        yield f"# It looks like {guess.table}, but nothing was found for {', '.join(missing)}:"
+        yield "# map that, and take the # away."
+    elif optional:
+        yield "# Accounts with the same value are one customer's. Set the key for keyed hashes, and take the # away."
     head = [f"[sources.{_bare(name)}]", f'table = "{guess.table}"', *_format(guess, folder)]
-    for header in _joined(guess, headers):
+    for header in joined_to(guess, headers):
         ours, theirs = guess.column("order_id"), header.column("order_id")
         head += [
             "",
@@ -104,11 +116,20 @@ def _source(name: str, guess: Guess, headers: list[Guess], folder: Path) -> Iter
     for column, expression in mapping.items():
         head += [*(f"# {note}" for note in notes.get(column, [])), f"{column} = {_text(expression)}"]
     yield from (mark + line if line else line for line in head)
-    unused = [] if guess.table == "catalog" and "order_id" in guess.roles else [column for column in guess.file.columns
-              if not any(column in text for text in mapping.values())]  # fmt: skip
+    from_lines = guess.table != "order_lines" and "order_id" in guess.roles
+    left = [column for column in guess.file.columns if not any(column in text for text in mapping.values())]
+    unused = [] if from_lines else left
     if unused:
         yield f"# not used: {', '.join(_seen(column, guess) for column in unused[:20])}"
-    yield from (mark + line for line in _values(name, guess, mapping))
+    for column, meanings in values_of(guess, headers, mapping):
+        yield from ("", mark + f"# CHECK: say what each value means: {', '.join(OWN_WORDS[column])}")
+        yield mark + f"[sources.{_bare(name)}.values.{column}]"
+        yield from (mark + f'{_text(value)} = "{meaning}"' for value, meaning in meanings.items())
+
+
+def _seen(column: str, guess: Guess) -> str:
+    profile = guess.profiles[column]
+    return f"{column} ({profile.look})" if profile.personal else column
 
 
 def _format(guess: Guess, folder: Path) -> list[str]:
@@ -121,134 +142,6 @@ def _format(guess: Guess, folder: Path) -> list[str]:
     if guess.file.sheet is not None:
         found.append(f"sheet = {_text(guess.file.sheet)}")
     return found
-
-
-def _joined(guess: Guess, headers: list[Guess]) -> list[Guess]:
-    return [header for header in headers if guess.table == "order_lines" and guess.column("order_id")
-            and header.column("order_id")]  # fmt: skip
-
-
-def _mapping(guess: Guess, headers: list[Guess]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Column of the table = expression, and the comments above each."""
-    assert guess.table is not None
-    table = SOURCE_TABLES[guess.table]
-    mapping: dict[str, str] = {}
-    notes: dict[str, list[str]] = {}
-    for column in table.columns:
-        if column.name not in {*REQUIRED[guess.table], *OPTIONAL[guess.table]}:
-            continue
-        for place in (guess, *_joined(guess, headers)):
-            found = place.column("ordered_at" if column.name == "day" and not place.column("day") else column.name)
-            if found is not None and column.name not in mapping:
-                mapping[column.name] = read(found, column.kind, place.profiles[found])
-                notes[column.name] = _notes(column.name, found, place)
-    if guess.table == "order_lines":
-        _complete_lines(guess, mapping, notes)
-    if guess.table == "catalog" and guess.roles.get("category"):
-        broad = guess.roles["category"]
-        mapping["category"] = f"[{', '.join(read(column, 'text', guess.profiles[column]) for column in broad)}]"
-        notes["category"] = ["CHECK: from the broadest to the narrowest"]
-    if guess.table == "plans" and "starts_on" in mapping:
-        mapping["known_on"] = f"CAST({mapping['starts_on']} AS DATE) - 7"
-        notes["known_on"] = ["CHECK: how many days ahead is a promotion decided? Rather too late than too early."]
-    if guess.table == "identity_links":
-        _link(guess, mapping, notes)
-    return mapping, notes
-
-
-def _complete_lines(guess: Guess, mapping: dict[str, str], notes: dict[str, list[str]]) -> None:
-    line = guess.column("line_number")
-    if "source_line_id" not in mapping and line and "order_id" in mapping:
-        mapping["source_line_id"] = f"{mapping['order_id']} || '-' || {read(line, 'text', guess.profiles[line])}"
-        notes["source_line_id"] = ["CHECK: is that unique in the export?"]
-    price = guess.column("unit_price")
-    if "net_amount" not in mapping and price and "quantity" in mapping:
-        of_one = read(price, "decimal", guess.profiles[price])
-        of_one = of_one if "::" in of_one else f"CAST({of_one} AS DECIMAL(18, 4))"
-        of_all = (
-            mapping["quantity"] if "::" in mapping["quantity"] else f"CAST({mapping['quantity']} AS DECIMAL(18, 4))"
-        )
-        mapping["net_amount"] = f"CAST({of_all} * {of_one} AS DECIMAL(18, 4))"
-        notes["net_amount"] = [f"CHECK: units times price; seen {_examples(price, guess)}"]
-    if "quantity" in mapping and guess.profile("quantity").negative_share == 0:
-        notes.setdefault("quantity", []).append("CHECK: never negative here: how do returns appear?")
-    if "order_id" not in mapping and "ordered_at" in mapping:
-        who = "channel_customer_id" in mapping
-        parts = ("channel_customer_id", "ordered_at") if who else ("location_id", "product_id", "ordered_at")
-        mapping["order_id"] = " || '-' || ".join(
-            f"CAST({mapping[part]} AS VARCHAR)" for part in parts if part in mapping
-        )
-        notes["order_id"] = ["CHECK: no order number was found: " + (
-            "what a customer bought at one time is taken as an order" if who else
-            "each row is taken as an order of nobody, which serves forecasts but no recommendations"
-        )]  # fmt: skip
-    account = guess.column("channel_customer_id")
-    if account and guess.profiles[account].personal:
-        kind = guess.profiles[account].look
-        mapping["channel_customer_id"] = f"keyed_hash('{kind}', {mapping['channel_customer_id']})"
-        notes["channel_customer_id"] = [f"looks like {kind} numbers: only a keyed hash is stored; set the key first"]
-
-
-def _link(guess: Guess, mapping: dict[str, str], notes: dict[str, list[str]]) -> None:
-    kind = next(role for role in LINKS if guess.column(role))
-    column = str(guess.column(kind))
-    mapping |= {"channel": "'pos'", "kind": f"'{kind}'", "value": read(column, "text", guess.profiles[column])}
-    notes["channel"] = ["CHECK: the channel of these accounts, as the order lines write it"]
-    notes["value"] = ["stored only as a keyed hash; set the key first"]
-
-
-def _notes(column: str, found: str, guess: Guess) -> list[str]:
-    profile = guess.profiles[found]
-    if column in {"name", "brand"}:
-        return []
-    note = f"seen {_examples(found, guess)}"
-    if profile.filled_share < 1:
-        note += f"; {1 - profile.filled_share:.0%} empty"
-    notes = [note]
-    if profile.doubtful_days:
-        notes.append("CHECK: day before month, or month before day? no date decides it")
-    others = [name for name in guess.roles.get(column, [])[1:] if name != found]
-    if others:
-        notes.append(f"CHECK: or is it {', '.join(others)}?")
-    return notes
-
-
-def _seen(column: str, guess: Guess) -> str:
-    profile = guess.profiles[column]
-    return f"{column} ({profile.look})" if profile.personal else column
-
-
-def _examples(column: str, guess: Guess) -> str:
-    return ", ".join(example.replace("\n", " ") for example in guess.profiles[column].examples) or "nothing"
-
-
-def _values(name: str, guess: Guess, mapping: dict[str, str]) -> Iterator[str]:
-    """A value map to fill in, for columns whose values OneBasket has its own words for."""
-    for column, own in (("channel", "pos, app, mini_program, ecommerce, group_buy or live"),
-                        ("status", "completed or cancelled"), ("fulfilment", "carry_out, pickup or delivery")):  # fmt: skip
-        found = guess.column(column)
-        if column not in mapping or found is None:
-            continue
-        values = sorted({str(value) for value in guess.file.values(found)})
-        known = [word for word in own.replace(" or ", ", ").split(", ")]
-        if values and len(values) <= MOST_VALUES and not set(values) <= set(known):
-            yield from ("", f"# CHECK: say what each value means: {own}", f"[sources.{_bare(name)}.values.{column}]")
-            yield from (f'{_text(value)} = "{_meant(value, known)}"' for value in values)
-
-
-def _meant(value: str, known: list[str]) -> str:
-    """The word of ours that a value most likely means; the first where nothing tells."""
-    for sign, word in MEANINGS.items():
-        if sign in value.lower() and word in known:
-            return word
-    return known[0]
-
-
-MEANINGS = {"小程序": "mini_program", "mini": "mini_program", "app": "app", "门店": "pos", "pos": "pos", "团": "group_buy",
-            "group": "group_buy", "直播": "live", "live": "live", "淘": "ecommerce", "京东": "ecommerce", "shop": "ecommerce",
-            "online": "ecommerce", "web": "ecommerce", "电商": "ecommerce", "取消": "cancelled", "关闭": "cancelled",
-            "cancel": "cancelled", "storn": "cancelled", "自提": "pickup", "pick": "pickup", "abhol": "pickup",
-            "配送": "delivery", "送": "delivery", "deliver": "delivery", "liefer": "delivery"}  # fmt: skip
 
 
 def _is_chinese(text: str) -> bool:

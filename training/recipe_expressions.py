@@ -31,5 +31,12 @@ def _dated(name: str, kind: str, profile: Profile) -> str:
     return f"CAST({parsed} AS DATE)" if kind == "day" else parsed
 
 
-RESERVED = {"order", "group", "from", "to", "end", "start", "table", "case", "when", "select", "where", "user", "at",
-            "in", "is", "on", "of", "by", "as", "desc", "asc", "default", "primary", "check", "column", "limit"}  # fmt: skip
+RESERVED = frozenset({
+    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "at", "both", "by", "case", "cast", "check",
+    "collate", "column", "constraint", "create", "default", "deferrable", "desc", "describe", "distinct", "do",
+    "else", "end", "except", "false", "fetch", "for", "foreign", "from", "grant", "group", "having", "in",
+    "initially", "intersect", "into", "is", "lambda", "lateral", "leading", "limit", "not", "null", "offset", "on",
+    "only", "or", "order", "pivot", "placing", "primary", "qualify", "references", "returning", "select", "show",
+    "some", "summarize", "symmetric", "table", "then", "to", "trailing", "true", "union", "unique", "unpivot", "user",
+    "using", "variadic", "when", "where", "window", "with",
+})  # fmt: skip
