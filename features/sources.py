@@ -175,5 +175,6 @@ def describe(error: dict[str, Any], known: tuple[str, ...]) -> str:
     """One line for one pydantic error, with its place in the recipe and, for an unknown key, a suggestion."""
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{place}: unknown key{did_you_mean(str(error['loc'][-1]), known)}"
+        word = str(error["loc"][-1])  # a key that may stand elsewhere is no hint to itself
+        return f"{place}: unknown key{did_you_mean(word, [key for key in known if key != word])}"
     return f"{place}: {str(error['msg']).removeprefix('Value error, ')}"

@@ -102,3 +102,16 @@ def test_the_command_drafts_and_checks_and_exits_with_two_when_broken(tmp_path: 
     (tmp_path / "till.csv").unlink()
     assert run.invoke(app, ["recipe", "check", "--recipe", str(out)]).exit_code == 2
     assert run.invoke(app, ["recipe", "new", "--from", str(out), "--out", str(out)]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [("[unit.x]\nunit = 'kg'\ntimes = 2", "units"), ("[units.x]\nunti = 'kg'\ntimes = 2", "unit"),
+     ("[order]\ntwin_minutes = 3", "orders"), ("[identity]\nmost_acounts = 3", "most_accounts")],
+)  # fmt: skip
+def test_a_misspelt_key_gets_a_suggestion(tmp_path: Path, wrong: str, hint: str) -> None:
+    path = draft(tmp_path, verkauf=GERMAN.encode("cp1252"))
+    text = path.read_text("utf-8").replace('[identity]\naccount_numbers = "shared"', "# ")
+    path.write_text(f"{text}\n{wrong}\n", "utf-8")
+    with pytest.raises(RecipeError, match=rf"unknown key \(did you mean '{hint}'\?\)"):
+        load_recipe(str(path))
