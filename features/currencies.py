@@ -24,7 +24,7 @@ class Rates:
         listed = ", ".join(f"{rate:f}" for rate in self.daily)
         place = f"least(date_diff('day', DATE '{self.first}', {day}) + 1, {len(self.daily)})"
         known = f"{day} >= DATE '{self.first}'"
-        return f"CASE WHEN {known} THEN list_extract(CAST([{listed}] AS {RATE}[]), {place}) END"
+        return f"CASE WHEN {known} THEN (CAST([{listed}] AS {RATE}[]))[CAST({place} AS INT)] END"
 
 
 def rates_of(rows: Iterable[dict[str, Any]]) -> dict[str, Rates]:
