@@ -158,6 +158,11 @@ def test_a_guest_of_two_devices_does_not_join_their_owners(register):
     assert found == ["a1", "b1", "e1"]
 
 
+def test_likeness_joins_after_all_that_is_known(register):
+    assert register.groups("e1 likeness=x\na1 phone=p likeness=x") == ["a1 e1"]
+    assert register.groups("m1 unionid=u1 likeness=x\ng1 unionid=u2 likeness=x") == ["g1", "m1"]
+
+
 def test_what_is_linked_later_counts_later(register):
     accounts = [("a", "app", date(2024, 1, 1)), ("b", "pos", date(2024, 1, 1)), ("c", "live", date(2024, 6, 2))]
     links = [("a", "phone", "p", None), ("b", "phone", "p", date(2024, 6, 1)), ("c", "phone", "p", None)]
