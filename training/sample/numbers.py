@@ -91,4 +91,3 @@ def exported_milli(world: World, rows: Exported) -> Array:
 def quantity(world: World, rows: Exported) -> Any:
     """The units written with three decimals."""
     return exact(exported_milli(world, rows), 3)
-

@@ -90,5 +90,3 @@ def rung_up(world: World, day: int, platform: Exported, receipts: int) -> tuple[
         external=np.where(bears[order], platform.number[rows], -1),
     )  # fmt: skip
     return twins, platform.number[rows]
-
-
