@@ -47,7 +47,7 @@ def resolve(
     as_of: date,
     *,
     rounds: tuple[str, ...] = ROUNDS,
-    name: str = "identity",
+    name: str = "resolution",
 ) -> Resolution:
     """Join accounts into customers with what was known on `as_of`.
 

@@ -61,7 +61,7 @@ def customer_of(found: Resolution) -> dict[str, str]:
 
 
 def review_of(engine: Engine) -> dict[tuple[str, str], str]:
-    rows = engine.ibis.table("identity_review").to_pyarrow().to_pylist()
+    rows = engine.ibis.table("resolution_review").to_pyarrow().to_pylist()
     return {(row["kind"], row["value_hash"]): row["reason"] for row in rows}
 
 
