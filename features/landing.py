@@ -79,7 +79,7 @@ class Landing:
         self.before: dict[str, list[Landed]] = {}
         for landed in before:
             self.before.setdefault(landed.source, []).append(landed)
-        self._compiled: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._compiled: dict[tuple[str, str], str] = {}
         self._besides: dict[str, tuple[Beside, ...]] = {}
 
     def count_files(self, names: Iterable[str]) -> int:
@@ -168,7 +168,7 @@ class Landing:
 
     def _sql(self, name: str, source: Source, export: Export) -> str:
         """The query that maps the view of an export; the same for every file with the same columns."""
-        known = (name, export.columns)
+        known = (name, str(export.table.schema()))  # types too may differ from file to file
         if known not in self._compiled:
             table = SOURCE_TABLES[source.table]
             rows = judged(self.door, name, export)
@@ -184,7 +184,7 @@ class Landing:
 
     def _widened(self, name: str, source: Source, export: Export) -> Export:
         """The export with null for columns that it lacks and another file of its source has."""
-        if (name, export.columns) in self._compiled:
+        if (name, str(export.table.schema())) in self._compiled:
             return export
         try:
             judged(self.door, name, export)
@@ -211,6 +211,7 @@ class Landing:
     def _facts(self, rows: Path, day: str | None, export: Export) -> dict[str, Any]:
         read = f"read_parquet({literal(str(rows))})"
         tally = dict(self.engine.rows(f"SELECT {REASON}, count(*) FROM {read} GROUP BY 1"))
+        export.check(sum(tally.values()))
         total = sum(tally.values()) + len(export.broken)
         reasons = {reason: count for reason, count in tally.items() if reason is not None}
         for line in export.broken:
