@@ -43,13 +43,13 @@ class Engine:
         return found
 
     def keep(self, name: str, expression: Any) -> Any:
-        """Compute an Ibis expression into a table of the scratch database, and return that table."""
-        self.run(f'CREATE OR REPLACE TABLE "{name}" AS {self.ibis.compile(expression)}')
+        """Compute an Ibis expression into a table of this session, in memory until it has to spill, and return it."""
+        self.run(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {self.ibis.compile(expression)}')
         return self.ibis.table(name)
 
     def view(self, name: str, expression: Any) -> Any:
         """Name an Ibis expression without computing it, and return it as a table."""
-        self.run(f'CREATE OR REPLACE VIEW "{name}" AS {self.ibis.compile(expression)}')
+        self.run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {self.ibis.compile(expression)}')
         return self.ibis.table(name)
 
     def close(self) -> None:
@@ -67,6 +67,8 @@ def _limits(scratch: Path) -> dict[str, Any]:
         "memory_limit": memory_limit(),
         "temp_directory": str(scratch / "spill"),
         "preserve_insertion_order": True,
+        # goes by times in whole seconds: of a file written again within one it gives the older content
+        "enable_external_file_cache": False,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }

@@ -189,7 +189,7 @@ def _some(columns: Collection[str]) -> str:
 
 
 def _safe_sql(tree: exp.Expression) -> str:
-    return str(tree.transform(_safely).sql(DIALECT))
+    return str(tree.transform(_safely).sql(DIALECT, identify=True))  # a column may be named as a keyword
 
 
 def _safely(node: exp.Expression) -> exp.Expression:
@@ -204,7 +204,7 @@ def _safely(node: exp.Expression) -> exp.Expression:
 
 
 def _hash_call(node: exp.Anonymous) -> exp.Expression:
-    from features.secrets import hashed  # it writes SQL with this file's quoting
+    from features.keyed_hash import hashed  # it writes SQL with this file's quoting
 
     kind = node.expressions[0].sql(DIALECT) if len(node.expressions) == 2 else literal(PLAIN_KIND)
     value = f"CAST({_safe_sql(node.expressions[-1])} AS VARCHAR)"

@@ -9,6 +9,7 @@ from features.engine import memory_limit
 from features.errors import HistoryError
 from features.expressions import literal, quoted
 from features.tables import EVERY_LOCATION
+from features.who import accounts_as_of
 from features.workspace import Snapshot
 
 AHEAD_DAYS = 180  # the furthest that a forecast may look into the calendar
@@ -42,7 +43,18 @@ def fingerprint(snapshot: Snapshot, as_of: date) -> str:
             engine.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet({files}, hive_partitioning = false)")
         for table in held:
             digest.update(f"{table}:{_sum(engine, table, as_of)};".encode())
+        digest.update(f"accounts:{_whose(engine, snapshot, as_of)};".encode())
     return digest.hexdigest()[:16]
+
+
+def _whose(engine: duckdb.DuckDBPyConnection, snapshot: Snapshot, as_of: date) -> str:
+    """The same of the accounts with a purchase by then and whose they were."""
+    engine.register("whose", accounts_as_of(snapshot, as_of))
+    found = engine.execute(
+        "SELECT count(*), sum(hash(account_id, customer_id)::HUGEINT) FROM whose WHERE account_id IN "
+        "(SELECT account_id FROM purchase_history WHERE day <= $as_of)", {"as_of": as_of}
+    )  # fmt: skip
+    return str(found.fetchone())
 
 
 def _sum(engine: duckdb.DuckDBPyConnection, table: str, as_of: date) -> str:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from features.errors import HistoryError
+from features.who import accounts_as_of
 from features.workspace import Snapshot
 
 Int = npt.NDArray[np.int32]
@@ -20,7 +21,8 @@ Float = npt.NDArray[np.float32]
 UNKNOWN = -1
 EPOCH = date(1970, 1, 1)
 PURCHASE_COLUMNS = [
-    "order_id", "product_id", "customer_id", "channel", "location_id", "ordered_at", "day", "net_units", "net_amount",
+    "order_id", "product_id", "account_id", "channel", "location_id", "ordered_at", "day", "net_units", "net_amount",
+    "gift",
 ]  # fmt: skip
 
 
@@ -192,16 +194,20 @@ def load_purchases(snapshot: Snapshot, as_of: date) -> Purchases:
     catalog = None
     if snapshot.holds("catalog"):
         catalog = snapshot.read("catalog", pads.field("product_id").isin(pc.unique(history["product_id"])))
-    return purchases_from(history, as_of, catalog)
+    return purchases_from(history, as_of, catalog, accounts_as_of(snapshot, as_of))
 
 
-def purchases_from(history: pa.Table, as_of: date, catalog: pa.Table | None = None) -> Purchases:
+def purchases_from(
+    history: pa.Table, as_of: date, catalog: pa.Table | None = None, accounts: pa.Table | None = None
+) -> Purchases:
     """Code a `purchase_history` table for the recommenders, reading no row later than `as_of`.
 
-    Rows without units sold (returns) are left out. `catalog` is a `catalog` table or None.
+    Rows without units sold (returns) and gifts are left out. `catalog` is a `catalog` table or None; `accounts`
+    says whose each account is, and without it each is its own customer.
     """
     history = history.filter(pc.and_(pc.less_equal(history["day"], pa.scalar(as_of, pa.date32())),
                                      pc.greater(history["net_units"], 0)))  # fmt: skip
+    history = history.filter(pc.invert(history["gift"]))
     orders = pa.table({"at": history["ordered_at"], "order_id": history["order_id"]})
     first = (
         orders.group_by("order_id")
@@ -210,7 +216,7 @@ def purchases_from(history: pa.Table, as_of: date, catalog: pa.Table | None = No
     )
     number = pc.index_in(history["order_id"], value_set=first["order_id"].combine_chunks())
     columns = {
-        "customer_id": history["customer_id"],
+        "customer_id": _customers(history["account_id"], accounts),
         "product_id": history["product_id"],
         "location_id": history["location_id"],
         "channel": history["channel"],
@@ -220,6 +226,14 @@ def purchases_from(history: pa.Table, as_of: date, catalog: pa.Table | None = No
         "amount": pc.fill_null(history["net_amount"].cast(pa.float64()), 0.0).cast(pa.float32()),
     }
     return _coded(columns, as_of, catalog)
+
+
+def _customers(account: pa.ChunkedArray, accounts: pa.Table | None) -> pa.ChunkedArray:
+    """The customer of each account."""
+    if accounts is None:
+        return account
+    place = pc.index_in(account, value_set=accounts["account_id"].combine_chunks())
+    return pc.take(accounts["customer_id"], place)
 
 
 def _coded(columns: dict[str, pa.Array], as_of: date, catalog: pa.Table | None) -> Purchases:

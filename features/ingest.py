@@ -1,38 +1,47 @@
-"""Ingest: every export of a recipe into one immutable snapshot of the workspace."""
+"""Ingest: every export of a recipe into one immutable snapshot of the workspace, redoing only what changed."""
 
-import hashlib
 import json
-from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import ibis
+import pyarrow as pa
 
 from features.calendar import public_calendar
+from features.described import described, named
 from features.engine import Engine, engine_in, told
-from features.errors import SourceError, TableError, WorkspaceError
-from features.identity import customers_from
-from features.intake import Door, Taken, take_in
+from features.errors import SourceError, WorkspaceError
+from features.expressions import literal
+from features.judging import Door
+from features.landing import DAY_OF, Landed, Landing, mapping_of
+from features.ledger import FOLDER, HISTORY_FORM, Ledger, content_hashes, content_of_all
+from features.lines import Lines
+from features.partitions import Form, Partitioned, link
 from features.progress import Progress, silent
 from features.quarantine import write_quarantine
+from features.rebuild import VISITS, Rebuild
 from features.sources import Intake
-from features.unify import demand_history, purchase_history, unified_lines
+from features.tables import SOURCE_TABLES, Table
+from features.versions import LOSERS, Versions
+from features.who import Who
 from features.workspace import UNFINISHED, Snapshot, Workspace, finish
-from features.writing import write_bulk, write_months, write_table
+from features.writing import write_table
 
 CALENDAR_AHEAD_DAYS = 400
 SNAPSHOT_FACTS = "snapshot.json"
+HELPING = ("product_units", "exchange_rates")  # tables that other sources are mapped with: read first
 
 
 def ingest(
     intake: Intake, workspace: Workspace, progress: Progress = silent, *, latest_day: date | None = None
 ) -> Snapshot:
-    """Read every source of `intake` and publish the result as the workspace's current snapshot.
+    """Read what is new in the sources of `intake` and publish the result as the workspace's current snapshot.
 
-    Rows dated after `latest_day` go to the quarantine; without it every date from the recipe's oldest_day on is
-    believed. The same input gives the same bytes. Raises SourceError, RecipeError, WorkspaceError or
-    WorkspaceBusy, and then the workspace is as it was.
+    Files read before are not read again; a file delivered again under its name replaces what it said before. Where
+    nothing changed, the current snapshot stays. Rows dated after `latest_day` go to the quarantine; without it
+    every date from the recipe's oldest_day on is believed. The same files give the same bytes, in whatever order
+    and portions they came. Raises SourceError, RecipeError, WorkspaceError or WorkspaceBusy, and then the
+    workspace's snapshot is as it was.
     """
     with workspace.writing("ingest"), told(f"the workspace {workspace.folder}", WorkspaceError):
         scratch = workspace.unfinished("scratch", "ingest")
@@ -47,147 +56,310 @@ class _Ingest:
         self, engine: Engine, intake: Intake, workspace: Workspace, progress: Progress, latest_day: date | None
     ) -> None:
         self.engine, self.intake, self.workspace, self.progress = engine, intake, workspace, progress
-        self.door = Door(engine, intake, latest_day)
-        self.number = _next_number(workspace)
-        self.folder = workspace.unfinished("history", self.number)
-        self.rows: dict[str, int] = {}
-        self.merged: dict[str, Any] = {}
+        self.helping: dict[str, Any] = {}
+        self.door = Door(engine, intake, latest_day, self.helping)
+        self.current = workspace.current()
+        former = Ledger.open(self.current)
+        self.ledger = Ledger(made_by=_made_by(intake))
+        # What an earlier ingest landed is of use under any settings; what it unified only under the same.
+        self.former = former if former is not None and former.made_by == self.ledger.made_by else None
+        self.landed_before = former.landed if former is not None else []
+        self.dropped: dict[str, int] = {}
 
     def run(self) -> Snapshot:
-        taken = self._take_in()
-        self._write_history(taken)
-        self._write_described(taken)
-        first, last = self._days()
+        self._land()
+        if self._nothing_changed():
+            assert self.current is not None
+            return self.current
+        self._start()
+        versions = self._versions()
+        who = self._who()
+        lines = Lines(self.engine, self.intake, self.workspace, self.ledger.landed)
+        rebuild = Rebuild(self.engine, lines, self.ledger, self.former, self.folder, self.before)
+        if self._of_table("bundles"):
+            described(self.engine, self.workspace, SOURCE_TABLES["bundles"], self._of_table("bundles"),
+                      list(self.intake.sources))  # fmt: skip
+            rebuild.bundles = self.engine.ibis.table(named("bundles"))
+        touched = self._touched_days(versions) | self._erased_days()
+        self._write_bulk("plans")
+        self._write_bulk("stock")
+        rebuild.run(touched, self._moved_days(), "twin_links" if who.has_links else None, self.progress)
+        self._write_described(rebuild)
+        written = who.write(self.folder, rebuild.visits(), rebuild.receipts(), self.last)
+        self.ledger.rows |= {table: {"part.parquet": rows} for table, rows in written.items()}
+        self._write_facts(versions)
+        return self._publish()
+
+    def _start(self) -> None:
+        """Open what was made before, unless everything has to be made anew."""
+        if any(self._came_or_went("bundles")):
+            self.former = None  # bundles lie in every line
+        self.number = _next_number(self.workspace)
+        self.folder = self.workspace.unfinished("history", self.number)
+        self.before = self.current.folder if self.current is not None and self.former is not None else None
+        (self.folder / FOLDER).mkdir()
+
+    def _land(self) -> None:
+        landing = Landing(self.door, self.workspace, self.landed_before)
+        order = sorted(self.intake.sources, key=lambda name: self.intake.sources[name].table not in HELPING)
+        with self.progress.step("read exports", landing.count_files(order)) as step:
+            for name in order:
+                self.ledger.landed += landing.land(name, self._mapping(name), step)
+                self._open_helping(name)
+        self.ledger.landed.sort(key=lambda landed: (list(self.intake.sources).index(landed.source), landed.name))
+        if not any(landed.kept for landed in self._of_table("order_lines")):
+            raise _no_purchases(self.ledger, list(self.intake.of_table("order_lines")))
+
+    def _mapping(self, name: str) -> str:
+        """Everything that decides how the rows of a source are read, other tables that it is mapped with included."""
+        source = self.intake.sources[name]
+        settings = source.model_dump(mode="json", exclude={"path", "identical_lines"})
+        settings |= self.intake.model_dump(mode="json", include={"retailer", "units", "oldest_day"})
+        helping = [landed.id for table in HELPING for landed in self._of_table(table)]
+        joined = self._joined_files(name)
+        return mapping_of(settings, str(SOURCE_TABLES[source.table]), *helping, *joined)
+
+    def _joined_files(self, name: str) -> list[str]:
+        from features.channels import content_of, files_of
+
+        source = self.intake.sources[name]
+        return [
+            content_of(self.engine, f"{name}_join{number}", join, file)
+            for number, join in enumerate(source.join)
+            for file in files_of(join.path, self.intake.folder, name)
+        ]  # fmt: skip
+
+    def _open_helping(self, name: str) -> None:
+        """Lay a table that others are mapped with on the door, once its last source is read."""
+        table = self.intake.sources[name].table
+        if table in HELPING:
+            described(self.engine, self.workspace, SOURCE_TABLES[table], self._of_table(table),
+                      list(self.intake.sources))  # fmt: skip
+            self.helping[table] = self.engine.ibis.table(named(table))
+
+    def _of_table(self, table: str) -> list[Landed]:
+        return [landed for landed in self.ledger.landed if self.intake.sources[landed.source].table == table]
+
+    def _nothing_changed(self) -> bool:
+        if self.former is None or self.current is None:
+            return False
+        same = [(one.source, one.name, one.id) for one in self.former.landed]
+        return same == [(one.source, one.name, one.id) for one in self.ledger.landed]
+
+    def _came_or_went(self, table: str) -> tuple[list[Landed], list[Landed]]:
+        """Files of a table that are new since the former snapshot, and those that are no longer part of it.
+
+        A file under another name is another file: which of two versions counts goes by the name.
+        """
+        former = [] if self.former is None else [
+            one for one in self.former.landed
+            if one.source in self.intake.sources and self.intake.sources[one.source].table == table
+        ]  # fmt: skip
+        now = self._of_table(table)
+        old, new = {(one.source, one.name, one.id) for one in former}, {(one.source, one.name, one.id) for one in now}
+        came = [one for one in now if (one.source, one.name, one.id) not in old]
+        return came, [one for one in former if (one.source, one.name, one.id) not in new]
+
+    def _losers_before(self) -> Path | None:
+        return self.before / FOLDER / "losers.parquet" if self.before is not None else None
+
+    def _versions(self) -> Versions:
+        versions = Versions(self.engine, self.intake, self.workspace)
+        came, went = self._came_or_went("order_lines")
+        for source in self.intake.of_table("order_lines"):
+            changed = [one for one in (*came, *went) if one.source == source]
+            versions.decide(source, self.ledger.of(source), changed, self._losers_before())
+        versions.write(self.folder / FOLDER / "losers.parquet")
+        return versions
+
+    def _touched_days(self, versions: Versions) -> set[date]:
+        """Days whose order lines are others than before."""
+        if self.former is None:
+            return set(self.ledger.lines(self.intake.of_table("order_lines")))
+        came, went = self._came_or_went("order_lines")
+        days = {date.fromisoformat(day) for one in (*came, *went) for day in one.days}
+        return days | versions.changed_days(self._losers_before(), ())
+
+    def _who(self) -> Who:
+        """Open what is known of people, and who of them is to be forgotten."""
+        who = Who(self.engine, self.intake, self.workspace)
+        given = {table: bool(self._of_table(table)) for table in ("identity_links", "consents")}
+        for table in (table for table, found in given.items() if found):
+            described(self.engine, self.workspace, SOURCE_TABLES[table], self._of_table(table),
+                      list(self.intake.sources))  # fmt: skip
+        who.learn(given["identity_links"], given["consents"])
+        who.linked_before(self.before)
+        return who
+
+    def _erased_days(self) -> set[date]:
+        """Days on which accounts that are to be forgotten bought, in the snapshot before."""
+        visits = self.before / VISITS if self.before is not None else None
+        if visits is None or not visits.is_dir():
+            return set()
+        rows = self.engine.rows(
+            f"SELECT DISTINCT day FROM read_parquet({literal(str(visits / '**' / '*.parquet'))}, hive_partitioning = false) "
+            "WHERE account_id IN (SELECT account_id FROM erased_accounts)"
+        )
+        return {row[0] for row in rows}
+
+    def _moved_days(self) -> set[date]:
+        """Days of which stock or plans say something else than before."""
+        days: set[date] = set()
+        if self.former is None:
+            return days
+        for table in ("stock", "plans"):
+            for one in (*self._came_or_went(table)[0], *self._came_or_went(table)[1]):
+                days |= self._days_told(table, one)
+        return days
+
+    def _days_told(self, table: str, one: Landed) -> set[date]:
+        if table == "stock":
+            return {date.fromisoformat(day) for day in one.days}
+        file = str(one.parquet(self.workspace))
+        rows = self.engine.rows(
+            "SELECT DISTINCT unnest(generate_series(starts_on, least(ends_on, starts_on + 3660), INTERVAL 1 DAY))::DATE "
+            f"FROM read_parquet('{file}') WHERE onebasket_reason IS NULL"
+        )
+        return {row[0] for row in rows}
+
+    def _write_bulk(self, table: str) -> None:
+        """Write a table by months: those that a file which came or went has rows of, the others linked."""
+        landed = self._of_table(table)
+        if not landed:
+            return
+        lines = self.ledger.lines(self.intake.of_table(table))
+        form = Form(frozenset())
+        came, went = self._came_or_went(table)
+        days = (
+            set(lines)
+            if self.former is None
+            else {date.fromisoformat(day) for one in (*came, *went) for day in one.days}
+        )
+        parts = Partitioned(self.engine, self.folder, self.before, form, form, rows=self.ledger.rows)
+        day, spec = DAY_OF[table], SOURCE_TABLES[table]
+        for first, last in form.partitions(days):
+            described(self.engine, self.workspace, spec, landed, list(self.intake.sources),
+                      f"{day} BETWEEN DATE '{first}' AND DATE '{last}'")  # fmt: skip
+            parts.write(table, named(table), [first], [day, "location_id", "product_id"], day)
+        parts.link(table, days, self.former.rows.get(table, {}) if self.former else {})
+
+    def _write_described(self, rebuild: Rebuild) -> None:
+        written = [table for table in SOURCE_TABLES.values() if table.name not in {"order_lines", "plans", "stock"}]
+        with self.progress.step("write tables", len(written)) as step:
+            for table in written:
+                self._write_one(table)
+                step.advance()
+        first, last = rebuild.days()
+        self._write_locations(rebuild.places())
         self._write_calendar(first, last)
-        self._write_facts(taken, first, last)
-        return self._publish(taken)
 
-    def _take_in(self) -> list[Taken]:
-        taken = []
-        with self.progress.step("read exports", len(self.intake.sources)) as step:
-            for name in self.intake.sources:
-                taken.append(take_in(self.door, name))
-                step.advance()
-        _check_purchases(taken)
-        return self._merge(taken)
+    def _write_one(self, table: Table) -> None:
+        landed = self._of_table(table.name)
+        if not landed:
+            return
+        found = described(self.engine, self.workspace, table, landed, list(self.intake.sources))
+        self.dropped |= found.dropped
+        if table.name in {"locations", "calendar"}:
+            return
+        came, went = self._came_or_went(table.name)
+        if self.before is not None and self.former is not None and not came and not went:
+            link(self.before / table.name / "part.parquet", self.folder / table.name / "part.parquet")
+            self.ledger.rows[table.name] = self.former.rows[table.name]
+            return
+        self._table(table.name, self.engine.ibis.table(named(table.name)), list(table.key))
 
-    def _merge(self, taken: list[Taken]) -> list[Taken]:
-        """Put the sources of each table together; of a key that several give, the first source's row counts."""
-        merged = []
-        for given in taken:
-            source, table, rows = given, given.table.name, given.kept
-            if table != "order_lines" and table in self.merged:
-                key = list(source.table.key)
-                fresh = rows.anti_join(self.merged[table], key)
-                source = source.with_kept(fresh, self._count(fresh))
-                self.merged[table] = self.merged[table].union(fresh)
-            elif table != "order_lines":
-                self.merged[table] = rows
-            merged.append(source)
-        return merged
+    def _table(self, table: str, rows: Any, order: list[str]) -> None:
+        count = write_table(self.engine, rows, self.folder / table, order)
+        self.ledger.rows[table] = {"part.parquet": count}
 
-    def _count(self, rows: Any) -> int:
-        return int(self.engine.rows(self.engine.ibis.compile(rows.count()))[0][0])
-
-    def _write_history(self, taken: list[Taken]) -> None:
-        with self.progress.step("write history", 3) as step:
-            lines = unified_lines([source for source in taken if source.table.name == "order_lines"], self.intake)
-            lines = self.engine.keep("lines", lines)
-            _check_sum("order_lines", self._count(lines), taken)
-            history = self.engine.keep("history", purchase_history(lines, self.intake))
-            self._months("purchase_history", history, ["day", "order_id", "product_id"])
-            step.advance()
-            self._table("customers", customers_from(lines, self.intake.identity), ["customer_id"])
-            step.advance()
-            demand = demand_history(history, self.merged.get("plans"), self.merged.get("stock"))
-            self._months("demand_history", self.engine.keep("demand", demand), ["day", "location_id", "product_id"])
-            step.advance()
-
-    def _write_described(self, taken: list[Taken]) -> None:
-        with self.progress.step("write tables", 5) as step:
-            for table, day in (("plans", "starts_on"), ("stock", "day")):
-                rows = self.merged.get(table)
-                if rows is not None:
-                    self.rows[table] = write_bulk(self.engine, rows, self.folder / table, day)
-                    _check_sum(table, self.rows[table], taken)
-                step.advance()
-            for table, key in (
-                ("catalog", "product_id"),
-                ("supply_terms", "location_id"),
-                ("locations", "location_id"),
-            ):
-                rows = self.merged.get(table)
-                self._table(table, self._every_location(rows) if table == "locations" else rows, [key])
-                if table in self.rows and table != "locations":
-                    _check_sum(table, self.rows[table], taken)
-                step.advance()
-
-    def _every_location(self, given: Any | None) -> Any:
+    def _write_locations(self, seen: list[str]) -> None:
         """The locations given, and those that only purchases name."""
-        seen = self.engine.ibis.table("history").select("location_id").distinct()
-        bare = seen.mutate(name=ibis.null("string"), kind=ibis.literal("store"), region=ibis.null("string"))
-        return bare if given is None else given.union(bare.anti_join(given, "location_id"))
+        self.engine.ibis.create_table("seen_locations", pa.table({"location_id": pa.array(seen, pa.string())}))
+        bare = self.engine.ibis.table("seen_locations")
+        bare = bare.mutate(name=_no_text(), kind=_text("store"), region=_no_text())
+        given = self.engine.ibis.table(named("locations")) if self._of_table("locations") else None
+        rows = bare if given is None else given.union(bare.anti_join(given, "location_id"))
+        self._table("locations", rows, ["location_id"])
 
     def _write_calendar(self, first: date, last: date) -> None:
         public = public_calendar(self.intake.retailer, first, last + timedelta(days=CALENDAR_AHEAD_DAYS))
         self.engine.ibis.create_table("public_calendar", public)
         rows = self.engine.ibis.table("public_calendar")
-        given = self.merged.get("calendar")
+        given = self.engine.ibis.table(named("calendar")) if self._of_table("calendar") else None
         self._table("calendar", rows if given is None else given.union(rows.anti_join(given, ["region", "day"])),
                     ["region", "day"])  # fmt: skip
+        self.first, self.last = first, last
 
-    def _table(self, table: str, rows: Any | None, order: list[str]) -> None:
-        if rows is not None:
-            self.rows[table] = write_table(self.engine, rows, self.folder / table, order)
-
-    def _months(self, table: str, rows: Any | None, order: list[str], day: str = "day") -> None:
-        if rows is not None:
-            self.rows[table] = write_months(self.engine, rows, self.folder / table, order, day)
-
-    def _days(self) -> tuple[date, date]:
-        first, last = self.engine.rows("SELECT min(day), max(day) FROM history")[0]
-        return first, last
-
-    def _write_facts(self, taken: list[Taken], first: date, last: date) -> None:
+    def _write_facts(self, versions: Versions) -> None:
+        losers = versions.counts()
+        sources = {}
+        for name, source in self.intake.sources.items():
+            landed = self.ledger.of(name)
+            reasons: dict[str, int] = {}
+            for one in landed:
+                for reason, count in one.reasons.items():
+                    reasons[reason] = reasons.get(reason, 0) + count
+            read, quarantined = sum(one.rows for one in landed), sum(reasons.values())
+            twice, replaced = losers.get(name, (self.dropped.get(name, 0), 0))
+            sources[name] = {
+                "table": source.table, "read": read, "kept": read - quarantined - twice, "quarantined": quarantined,
+                "duplicates": twice, "replaced": replaced, "reasons": dict(sorted(reasons.items())),
+            }  # fmt: skip
         facts = {
             "retailer": self.intake.retailer.model_dump(mode="json"),
             "currency": self.intake.retailer.currency,
             "recipe": self.intake.model_dump(mode="json", exclude={"folder"}),
-            "first_day": first.isoformat(),
-            "last_day": last.isoformat(),
-            "sources": {source.name: {"table": source.table.name, **asdict(source.counts)} for source in taken},
-            "rows": self.rows,
+            "first_day": self.first.isoformat(),
+            "last_day": self.last.isoformat(),
+            "sources": sources,
+            "rows": {table: sum(parts.values()) for table, parts in sorted(self.ledger.rows.items())},
         }
         (self.folder / SNAPSHOT_FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False), "utf-8")
 
-    def _publish(self, taken: list[Taken]) -> Snapshot:
+    def _publish(self) -> Snapshot:
         """Name the snapshot by its place in the sequence and its content; the quarantine goes first."""
-        version = f"{self.number}-{_content(self.folder)}"
+        known = self.former.hashes if self.former is not None else {}
+        self.ledger.hashes = content_hashes(self.folder, self.before, known)
+        self.ledger.save(self.folder)
+        version = f"{self.number}-{content_of_all(self.ledger.hashes)}"
         refused = self.workspace.unfinished("quarantine", version)
-        for source in taken:
-            write_quarantine(self.engine, source, refused)
+        for source in self.intake.sources:
+            write_quarantine(self.engine, self.workspace, source, self.ledger.of(source), refused)
         finish(refused)
         return self.workspace.publish(self.folder.rename(self.folder.with_name(UNFINISHED + version)))
 
 
-def _check_purchases(taken: list[Taken]) -> None:
-    lines = [source for source in taken if source.table.name == "order_lines"]
-    if any(source.counts.kept for source in lines):
-        return
-    for source in lines:
-        reasons = ", ".join(f"{reason} ({rows})" for reason, rows in source.counts.reasons.items()) or "it has no rows"
-        raise SourceError(
-            f"sources.{source.name}: no purchase can be used of {source.counts.read} rows read: {reasons}"
-        )
+def _text(value: str) -> Any:
+    import ibis
+
+    return ibis.literal(value)
 
 
-def _check_sum(table: str, rows: int, taken: list[Taken]) -> None:
-    """No row may be lost or doubled on the way: what is written is what the sources' counts say."""
-    kept = sum(source.counts.kept for source in taken if source.table.name == table)
-    if rows != kept:
-        raise TableError(
-            f"{table}: {kept} rows were kept but {rows} written: report this with the recipe, it is a fault"
-        )
+def _no_text() -> Any:
+    import ibis
+
+    return ibis.null("string")
+
+
+def _made_by(intake: Intake) -> str:
+    """A hash of the settings that decide how landed lines become tables."""
+    settings = intake.model_dump(mode="json", include={"retailer", "identity", "orders"})
+    settings["sources"] = {name: [source.table, source.identical_lines] for name, source in intake.sources.items()}
+    return mapping_of(settings, str(HISTORY_FORM))
+
+
+def _no_purchases(ledger: Ledger, sources: list[str]) -> SourceError:
+    """The error of an ingest without a single usable purchase."""
+    for source in sources:
+        landed = ledger.of(source)
+        reasons: dict[str, int] = {}
+        for one in landed:
+            for reason, count in one.reasons.items():
+                reasons[reason] = reasons.get(reason, 0) + count
+        told_reasons = ", ".join(f"{reason} ({rows})" for reason, rows in reasons.items()) or "it has no rows"
+        read = sum(one.rows for one in landed)
+        return SourceError(f"sources.{source}: no purchase can be used of {read} rows read: {told_reasons}")
+    return SourceError("no source fills order_lines")
 
 
 def _next_number(workspace: Workspace) -> str:
@@ -196,11 +368,4 @@ def _next_number(workspace: Workspace) -> str:
     return f"{max(numbers, default=0) + 1:06d}"
 
 
-def _content(folder: Path) -> str:
-    """A short hash of every file of a snapshot."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(str(path.relative_to(folder)).encode())
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()[:8]
+__all__ = ["LOSERS", "ingest"]

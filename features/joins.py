@@ -1,45 +1,70 @@
 """Files that a recipe lays beside an export, so that its expressions can use their columns."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ibis
 
-from features.channels import Export, read_export
+from features.channels import Export, Whole, read_whole
 from features.channels.export import FILE, ROW
 from features.engine import Engine
 from features.errors import RecipeError, SourceError, did_you_mean
 from features.sources import Join, Source
 
+Rows = TypeVar("Rows", Export, Whole)
 
-def joined(engine: Engine, name: str, source: Source, export: Export, folder: Path) -> Export:
-    """Left-join the source's files to the export; of several matches the first in the file counts.
 
-    Columns of a joined file that the export has already, in whatever case, keep the export's values.
+@dataclass(frozen=True)
+class Beside:
+    """A joined file: one row for each of its keys, the first in the file."""
+
+    join: Join
+    first: Any
+    columns: tuple[str, ...]
+
+
+def read_joins(engine: Engine, name: str, source: Source, folder: Path) -> tuple[Beside, ...]:
+    """Read the files that the source's recipe lays beside it, once for all of its own files."""
+    return tuple(_read(engine, f"{name}_join{number}", join, folder) for number, join in enumerate(source.join))
+
+
+def joined(name: str, export: Rows, besides: Sequence[Beside]) -> Rows:
+    """Left-join files to an export; of several matches the first in the file counts.
+
+    Columns of a joined file that the export has already, in whatever case, keep the export's values. A join
+    keeps no order: where the order of rows matters the export must be numbered.
     """
-    for number, join in enumerate(source.join):
-        export = _beside(engine, f"{name}_join{number}", join, export, folder)
+    for number, beside in enumerate(besides):
+        export = _with(f"{name}_join{number}", export, beside)
     return export
 
 
-def _beside(engine: Engine, name: str, join: Join, export: Export, folder: Path) -> Export:
-    other = read_export(engine, name, join, folder)
+def _read(engine: Engine, name: str, join: Join, folder: Path) -> Beside:
+    other = read_whole(engine, name, join, folder)
     if other.broken:
         broken = other.broken[0]
         raise SourceError(f"{broken.file} line {broken.line}: {broken.reason}: correct it, a joined file must be whole")
-    for ours, theirs in join.on.items():
-        _check(ours, export, name)
-        _check(theirs, other, name)
+    for theirs in join.on.values():
+        _check(theirs, other.columns, other.files[0], name)
     keys = list(join.on.values())
     window = ibis.window(group_by=keys, order_by=[other.table[FILE], other.table[ROW]])
-    first = other.table.mutate(onebasket_match=ibis.row_number().over(window))
-    first = first.filter(first.onebasket_match == 0).drop("onebasket_match", FILE, ROW)
+    ranked = other.table.mutate(onebasket_match=ibis.row_number().over(window))
+    first = ranked.filter(ranked.onebasket_match == 0).drop("onebasket_match", FILE, ROW)
+    return Beside(join, engine.keep(f"first_{name}", first), other.columns)
+
+
+def _with(name: str, export: Rows, beside: Beside) -> Rows:
+    for ours in beside.join.on:
+        _check(ours, export.columns, export.file if isinstance(export, Export) else export.files[0], name)
     taken = {column.lower() for column in export.columns}  # SQL does not tell ID from id
-    new = [column for column in other.columns if column.lower() not in taken]
-    right = first.select(*new, **{f"onebasket_key{i}": first[key] for i, key in enumerate(keys)})
-    on = [_same(export.table[ours], right[f"onebasket_key{i}"]) for i, ours in enumerate(join.on)]
-    table = export.table.left_join(right, on).select(*export.columns, *new, FILE, ROW)
+    new: list[str] = [column for column in beside.columns if column.lower() not in taken]
+    keys = {f"onebasket_key{number}": key for number, key in enumerate(beside.join.on.values())}
+    right = beside.first.select(*new, **{alias: beside.first[key] for alias, key in keys.items()})
+    on = [_same(export.table[ours], right[alias]) for ours, alias in zip(beside.join.on, keys, strict=True)]
+    places = [column for column in export.table.columns if column in {FILE, ROW}]
+    table = export.table.left_join(right, on).select(*export.columns, *new, *places)
     return replace(export, table=table, columns=(*export.columns, *new))
 
 
@@ -49,9 +74,6 @@ def _same(ours: Any, theirs: Any) -> Any:
     return ours.cast("string") == theirs.cast("string")
 
 
-def _check(column: str, export: Export, name: str) -> None:
-    if column not in export.columns:
-        raise RecipeError(
-            f"sources.{name}: {export.files[0]} has no column {column!r} to join on"
-            f"{did_you_mean(column, export.columns)}"
-        )
+def _check(column: str, known: Sequence[str], file: str, name: str) -> None:
+    if column not in known:
+        raise RecipeError(f"sources.{name}: {file} has no column {column!r} to join on{did_you_mean(column, known)}")

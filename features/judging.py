@@ -24,8 +24,8 @@ from features.conversions import LACKS_RATE, MOST_RULES, exchange, join_rules, s
 from features.currencies import REASON as NO_RATE
 from features.engine import Engine
 from features.expressions import Scalar, literal, quoted, scalar
+from features.keyed_hash import has_key, hashed, unlock
 from features.personal import guarded, original_row
-from features.secrets import has_key, hashed, unlock
 from features.sources import Intake, Source
 from features.stages import Stages
 from features.tables import SOURCE_TABLES, Column, Table

@@ -6,7 +6,7 @@ from typing import Any
 
 from features.engine import NEEDS_KEY
 from features.expressions import literal, quoted
-from features.secrets import KEY_VARIABLE, hashed
+from features.keyed_hash import KEY, hashed
 
 MASK = "***"
 EMAIL_WORDS = r"[\w.+-]+@[\w-]+\.[\w.-]+"
@@ -93,6 +93,6 @@ def guarded(account: str, country: str | None, has_key: bool, place: str) -> str
 def _refused(kind: str, place: str) -> str:
     what = {"email": "e-mail addresses", "phone": "telephone numbers"}[kind]
     return "error(" + literal(
-        f"{NEEDS_KEY}: {place} holds {what}: set {KEY_VARIABLE} to a long secret, so that only their keyed hashes "
+        f"{NEEDS_KEY}: {place} holds {what}: set {KEY} to a long secret, so that only their keyed hashes "
         "are stored, or map another column"
     ) + ")"  # fmt: skip

@@ -138,21 +138,76 @@ CUSTOMERS = Table(
 PURCHASE_HISTORY = Table(
     "purchase_history",
     "The one history: units of a product in an order, over all channels. Returns are rows of their own.",
-    key=("order_id", "product_id", "customer_id", "channel", "location_id", "day", "unit"),
+    key=(
+        "order_id",
+        "product_id",
+        "account_id",
+        "channel",
+        "location_id",
+        "day",
+        "unit",
+        "gift",
+        "demand_day",
+        "demand_location_id",
+    ),
     columns=(
         _text("order_id", "unified order number, unique over all sources", required=True),
         PRODUCT,
-        _text("customer_id", "null for an anonymous basket"),
+        _text("account_id", "the channel account, see `accounts`; null for an anonymous basket"),
         _text("channel", "where it was ordered", required=True),
         LOCATION,
         Column("ordered_at", "instant", "when it was ordered (UTC)", required=True),
         Column("day", "day", "local business date of the order", required=True),
-        Column("net_units", "decimal", "units sold, negative for units given back", required=True),
+        Column("net_units", "decimal", "units sold, negative for units given back, 0 for money alone", required=True),
         _text("unit", "what one unit is"),
         Column("net_amount", "decimal", "paid, in the retailer's currency"),
         Column("discount_amount", "decimal", "taken off the list price"),
+        Column("gift", "bool", "given along or sold for nothing: nobody's decision", required=True),
+        Column("demand_day", "day", "local date on which it is handed over", required=True),
+        _text("demand_location_id", "where it is handed over", required=True),
     ),
 )
+
+ORDER_TWINS = Table(
+    "order_twins",
+    "Orders that another system had exported before; without a kept order, those that looked like it and were left.",
+    key=("order_id", "day"),
+    columns=(
+        _text("order_id", "the later record", required=True),
+        Column("day", "day", "local business date of the later record", required=True),
+        _text("source", "the export that it is in", required=True),
+        _text("order_number", "its number as the export writes it"),
+        _text("kept_order_id", "the order that stands for both; null where this one was left as it is"),
+        Column("kept_day", "day", "local business date of the order kept"),
+        _text("kept_source", "the export that the order kept is in"),
+        _text("evidence", "order-number, or basket: same customer, location, products and amount, minutes apart"),
+        Column("seconds_apart", "int", "from the record that it was laid to until this one"),
+        _text("explanation", "why, in words"),
+    ),
+)  # fmt: skip
+
+RETURNS = Table(
+    "returns",
+    "What was given back, laid to the sale that it was bought in. Per return line the rows add up to the line.",
+    key=("source", "source_line_id", "sale_order_id", "sale_line_id"),
+    columns=(
+        _text("source", "the export of the return line", required=True),
+        _text("source_line_id", "the return line", required=True),
+        _text("order_id", "order number of the return", required=True),
+        PRODUCT,
+        Column("day", "day", "local business date of the return", required=True),
+        LOCATION,
+        _at_least_zero("units", "decimal", "units given back; 0 for money back alone"),
+        Column("amount", "decimal", "money given back, as a positive amount; null where unknown"),
+        _text("sale_order_id", "the order that it was bought in; null where unmatched"),
+        _text("sale_line_id", "the line that it was bought in; null where unmatched"),
+        Column("sale_day", "day", "local business date of that sale"),
+        _text("matched_by", "line number; order and product; customer, product and price; customer and product; or "
+              "unmatched"),
+        _text("reason", "why it is unmatched: no sale before it fits, more given back than bought, or given back in "
+              "another system already"),
+    ),
+)  # fmt: skip
 
 CATALOG = Table(
     "catalog",
@@ -198,7 +253,7 @@ STOCK = Table(
 
 DEMAND_HISTORY = Table(
     "demand_history",
-    "Units sold per product, location and day; days without a row sold nothing.",
+    "Units handed over per product, location and day; days without a row sold nothing.",
     key=("product_id", "location_id", "day"),
     columns=(
         PRODUCT,
@@ -206,6 +261,7 @@ DEMAND_HISTORY = Table(
         Column("day", "day", "local business date", required=True),
         Column("sold_units", "float", "units sold; what came back is in returned_units", required=True),
         Column("returned_units", "float", "units given back that day, as a positive number"),
+        Column("gift_units", "float", "units handed over for nothing, not in sold_units"),
         Column("available_share", "float", "share of the open hours with stock; null where unknown"),
         Column("price", "float", "mean price paid per unit that day"),
         Column("discount_share", "float", "discount as a share of the list price, 0 to 1"),
@@ -277,6 +333,65 @@ IDENTITY_LINKS = Table(
         Column("linked_at", "instant", "since when it is known; null for always"),
     ),
 )  # fmt: skip
+
+ACCOUNTS = Table(
+    "accounts",
+    "Every channel account and the customer it belongs to, as of the last day of the history.",
+    key=("account_id", "channel"),
+    columns=(
+        _text("account_id", "the account number where it means one person in every channel, else channel:number",
+              required=True),
+        _text("channel", "a channel in which it occurs", required=True),
+        _text("customer_id", "the unified customer: the earliest of its accounts", required=True),
+        Column("first_day", "day", "the first day with any row of the account", required=True),
+    ),
+)  # fmt: skip
+
+IDENTITY_REVIEW = Table(
+    "identity_review",
+    "Evidence that did not join all whom it touches, because they would be several people: for people to look at.",
+    key=("kind", "value_hash", "reason"),
+    columns=(
+        _text("kind", "kind of evidence, as in identity_links", required=True),
+        _text("value_hash", "keyed hash of the value that they share", required=True),
+        Column("accounts", "int", "accounts with the value"),
+        Column("customers", "int", "customers that it would have joined"),
+        _text("reason", "what speaks against it", required=True),
+        Column("sample", "texts", "at most 20 of the accounts, sorted"),
+    ),
+)
+
+IDENTITY_LOG = Table(
+    "identity_log",
+    "The joins that made the customers, none to spare: joining the two accounts of every row gives `accounts`.",
+    key=("account_id", "customer_id_before"),
+    columns=(
+        Column("joined_on", "day", "the day from which both accounts were known by the value", required=True),
+        _text("account_id", "an account of the customer that was joined", required=True),
+        _text("via_account_id", "the account that it shares the value with", required=True),
+        _text("customer_id_before", "the customer that it was until then", required=True),
+        _text("customer_id_after", "the customer that it became", required=True),
+        _text("kind", "kind of evidence; 'decision' where people decided, 'likeness' where profiles are alike",
+              required=True),
+        _text("value_hash", "keyed hash of the value; the number of the decision", required=True),
+    ),
+)  # fmt: skip
+
+PROFILES = Table(
+    "profiles",
+    "What accounts say of their holders, for linking by likeness (identity.probabilistic); stored as hashes only.",
+    key=("channel", "channel_customer_id"),
+    columns=(
+        _text("channel", "channel of the account", required=True),
+        _text("channel_customer_id", "the account", required=True),
+        Column("family_name", "secret", "family name"),
+        Column("given_name", "secret", "given name"),
+        Column("birth_date", "secret", "date of birth, written alike in every export; a year alone helps little"),
+        Column("postcode", "secret", "postcode, or district where there is none"),
+        Column("street", "secret", "street and house, or the compound and its building"),
+        Column("known_at", "instant", "since when it is known; null for always"),
+    ),
+)
 
 CONSENTS = Table(
     "consents",
@@ -449,16 +564,16 @@ EVENTS = Table(
 )
 
 TABLES: tuple[Table, ...] = (
-    ORDER_LINES, CUSTOMERS, PURCHASE_HISTORY, CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, CALENDAR, PLANS,
-    SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER,
-    FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
+    ORDER_LINES, CUSTOMERS, ACCOUNTS, IDENTITY_LOG, IDENTITY_REVIEW, PURCHASE_HISTORY, ORDER_TWINS, RETURNS, CATALOG, LOCATIONS, STOCK,
+    DEMAND_HISTORY, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, PROFILES, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES,
+    PRICES, LISTINGS, WEATHER, FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
 )  # fmt: skip
 
 SOURCE_TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        ORDER_LINES, CATALOG, LOCATIONS, STOCK, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES,
-        PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER, EVENTS,
+        ORDER_LINES, CATALOG, LOCATIONS, STOCK, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, PROFILES, CONSENTS,
+        BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER, EVENTS,
     )
 }  # fmt: skip
 

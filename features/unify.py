@@ -1,71 +1,89 @@
-"""Order lines of every source become one purchase history, and the history becomes daily demand."""
+"""Order lines of every source become one purchase history, and the history becomes daily demand.
 
-from functools import reduce
+Ibis expressions over tables of any size: ingest runs them on the days that changed, Spark on a whole chain.
+"""
+
 from typing import Any
 
 import ibis
 
-from features.casts import local_day
-from features.identity import customer_id
-from features.intake import Taken
-from features.sources import Intake
 from features.tables import EVERY_LOCATION
 
+HISTORY_KEY = [
+    "order_id", "product_id", "account_id", "channel", "location_id", "day", "unit", "gift", "demand_day",
+    "demand_location_id",
+]  # fmt: skip
+HISTORY = [
+    "order_id", "product_id", "account_id", "channel", "location_id", "ordered_at", "day", "net_units", "unit",
+    "net_amount", "discount_amount", "gift", "demand_day", "demand_location_id",
+]  # fmt: skip
+CELL = ["product_id", "location_id", "day"]
+PARTS = ("sold", "gifts", "returned", "priced", "paid", "discount")
 
-def unified_lines(taken: list[Taken], intake: Intake) -> Any:
-    """All order lines as one Ibis table, with the local `day`.
 
-    Order numbers are the retailer's own where one source has them all, else source:order_id.
+def purchase_history(lines: Any) -> Any:
+    """One row per order, product, place and day, sales and returns apart, of live order lines.
+
+    `lines` are order lines with `order_id` unified and the columns `account_id`, `day`, `gift`, `demand_day` and
+    `demand_location_id`. Lines of a later day never join a row of an earlier one: what was known then stays as it was.
     """
-    several = len(taken) > 1
-    lines = reduce(lambda left, right: left.union(right), [source.kept for source in taken])
-    if several:
-        lines = lines.mutate(order_id=lines.source + ":" + lines.order_id)
-    day = local_day("ordered_at", intake.retailer.time_zone)
-    return lines.alias("lines_without_day").sql(f"SELECT *, {day} AS day FROM lines_without_day", dialect="duckdb")
-
-
-def purchase_history(lines: Any, intake: Intake) -> Any:
-    """One row per order, product, place and day, sales and returns apart, as an Ibis expression.
-
-    Lines of a later day never join a row of an earlier one: what was known then stays as it was.
-    """
-    lines = lines.mutate(customer_id=customer_id(lines, intake.identity), returned=lines.quantity < 0)
-    keys = ["order_id", "product_id", "customer_id", "channel", "location_id", "day", "unit", "returned"]
-    summed = lines.group_by(keys).agg(
+    lines = lines.mutate(returned=lines.quantity <= 0)
+    summed = lines.group_by([*HISTORY_KEY, "returned"]).agg(
         ordered_at=lines.ordered_at.min(),
         net_units=lines.quantity.sum().cast("decimal(18, 4)"),
         net_amount=lines.net_amount.sum().cast("decimal(18, 4)"),
         discount_amount=lines.discount_amount.sum().cast("decimal(18, 4)"),
     )
-    return summed.select(
-        "order_id", "product_id", "customer_id", "channel", "location_id", "ordered_at", "day",
-        "net_units", "unit", "net_amount", "discount_amount",
+    return summed.select(*HISTORY)
+
+
+def single_lines(lines: Any) -> Any:
+    """The same of lines of which each is alone in its row: nothing to sum, at a fraction of the cost."""
+    return lines.mutate(net_units=lines.quantity).select(*HISTORY)
+
+
+def summed_cells(history: Any) -> Any:
+    """What was sold, given along and brought back per product, location and day of the handing over."""
+    cells = _cells(history)
+    return cells.group_by(CELL).agg(**{part: cells[part].sum().cast("decimal(18, 4)") for part in PARTS})
+
+
+def single_cells(history: Any) -> Any:
+    """The same of rows of which each is alone in its cell."""
+    return _cells(history)
+
+
+def _cells(history: Any) -> Any:
+    sale = (history.net_units > 0) & ~history.gift
+    units, amount = history.net_units, history.net_amount
+    return history.select(
+        "product_id", location_id="demand_location_id", day="demand_day",
+        sold=sale.ifelse(units, None),
+        gifts=((units > 0) & history.gift).ifelse(units, None),
+        returned=(units < 0).ifelse(-units, None),
+        priced=(sale & amount.notnull()).ifelse(units, None),
+        paid=sale.ifelse(amount, None),
+        discount=sale.ifelse(history.discount_amount, None),
     )  # fmt: skip
 
 
-def demand_history(history: Any, plans: Any | None, stock: Any | None) -> Any:
-    """Units per product, location and day, as an Ibis expression."""
-    sold = history.net_units > 0
-    key = ["product_id", "location_id", "day"]
-    daily = history.group_by(key).agg(
-        sold=history.net_units.sum(where=sold),
-        returned=history.net_units.sum(where=~sold),
-        priced=history.net_units.sum(where=sold & history.net_amount.notnull()),
-        paid=history.net_amount.sum(where=sold),
-        discount=history.discount_amount.sum(where=sold),
-    )
+def demand_history(cells: Any, plans: Any | None, stock: Any | None) -> Any:
+    """Units per product, location and day, of `summed_cells` or `single_cells`.
+
+    Gifts are counted apart. Returned units stand on the day on which they came back.
+    """
     zero = ibis.literal(0.0)
-    paid, discount = daily.paid.cast("float64"), daily.discount.cast("float64").coalesce(zero)
+    paid, discount = cells.paid.cast("float64"), cells.discount.cast("float64").coalesce(zero)
     listed = paid + discount
-    rows = daily.select(
-        *key,
-        sold_units=daily.sold.cast("float64").coalesce(zero),
-        returned_units=(-daily.returned.cast("float64")).coalesce(zero) + zero,
-        price=ibis.cases((daily.priced > 0, paid / daily.priced.cast("float64")), else_=None),
+    rows = cells.select(
+        *CELL,
+        sold_units=cells.sold.cast("float64").coalesce(zero),
+        returned_units=cells.returned.cast("float64").coalesce(zero),
+        gift_units=cells.gifts.cast("float64").coalesce(zero),
+        price=ibis.cases((cells.priced > 0, paid / cells.priced.cast("float64")), else_=None),
         discount_share=ibis.cases((listed > 0, ibis.least(discount / listed, 1.0)), else_=None),
     )
-    return _with_promotion(_with_stock(rows, stock, key), plans, key)
+    return _with_promotion(_with_stock(rows, stock, CELL), plans, CELL)
 
 
 def _with_stock(rows: Any, stock: Any | None, key: list[str]) -> Any:
@@ -84,7 +102,7 @@ def _with_promotion(rows: Any, plans: Any | None, key: list[str]) -> Any:
         met = _met(days, plans).select(*key).distinct().mutate(promotion=True)
         promoted = rows.left_join(met, key).select(*rows.columns, promotion=met.promotion.fill_null(False))
     return promoted.select(
-        *key, "sold_units", "returned_units", "available_share", "price", "discount_share", "promotion"
+        *key, "sold_units", "returned_units", "gift_units", "available_share", "price", "discount_share", "promotion"
     )
 
 

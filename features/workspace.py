@@ -2,6 +2,7 @@
 
     history/<version>/      one immutable snapshot per ingest: a folder of parquet per table, and snapshot.json
     history/CURRENT         the version that readers open
+    landed/<source>/<id>/   every file of an export, read once (see landing.py)
     quarantine/<version>/   rows that could not be used, with their reasons
     bundles/<kind>/         released bundles (see models/bundle.py)
     live/                   events received by the server
@@ -87,6 +88,10 @@ class Workspace:
         return self.folder / "bundles"
 
     @property
+    def landed(self) -> Path:
+        return self.folder / "landed"
+
+    @property
     def live(self) -> Path:
         return self.folder / "live"
 
@@ -130,8 +135,8 @@ class Workspace:
         return self._holder_file.read_text("utf-8") if self._holder_file.exists() else "another process"
 
     def _sweep(self) -> None:
-        for parent in ("scratch", "history", "quarantine", "bundles/recommend", "bundles/forecast"):
-            for left in (self.folder / parent).glob(UNFINISHED + "*"):
+        for parent in ("scratch", "history", "quarantine", "landed/*", "bundles/recommend", "bundles/forecast"):
+            for left in self.folder.glob(f"{parent}/{UNFINISHED}*"):
                 shutil.rmtree(left, ignore_errors=True)
 
     def unfinished(self, parent: str, version: str) -> Path:
@@ -151,7 +156,25 @@ class Workspace:
         for refused in self.quarantine.glob("*"):
             if not (final.parent / refused.name).is_dir():
                 shutil.rmtree(refused, ignore_errors=True)
+        self._forget_landed(final.parent)
         return Snapshot(final)
+
+    def _forget_landed(self, history: Path) -> None:
+        """Remove landed files that no snapshot was made of any more."""
+        used = set()
+        for ledger in history.glob("*/ledger/ledger.json"):
+            for one in json.loads(ledger.read_text("utf-8"))["landed"]:
+                used.add((one["source"], f"{one['content'][:16]}-{one['mapping']}"))
+        for folder in self.landed.glob("*/*"):
+            if (folder.parent.name, folder.name) not in used:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def current(self) -> Snapshot | None:
+        """The current snapshot, or None where there is none or it cannot be opened."""
+        try:
+            return self.snapshot()
+        except WorkspaceError:
+            return None
 
     def snapshot(self) -> Snapshot:
         """Open the current snapshot; NotIngested if there is none."""

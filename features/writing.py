@@ -10,7 +10,7 @@ from features.errors import WorkspaceError
 from features.expressions import literal, quoted
 
 ROW_GROUP_ROWS = 122_880
-PARQUET = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 
 
 def write_table(engine: Engine, rows: Any, folder: Path, order: Sequence[str]) -> int:

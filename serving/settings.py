@@ -11,7 +11,11 @@ from features.errors import SettingsError, did_you_mean
 from models.bundle import BundleKind
 
 PREFIX = "ONEBASKET_"
-READ_ELSEWHERE = ("ONEBASKET_MEMORY", "ONEBASKET_DEBUG")  # by the command line in the same environment
+READ_ELSEWHERE = (
+    "ONEBASKET_MEMORY",
+    "ONEBASKET_DEBUG",
+    "ONEBASKET_IDENTITY_KEY",
+)  # by the command line, in the same environment
 
 
 class ServingSettings(BaseModel):

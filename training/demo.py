@@ -111,7 +111,7 @@ def _bought_after(snapshot: Snapshot) -> Callable[[str], set[str]]:
     week = (pads.field("day") > AS_OF) & (pads.field("day") <= AS_OF + timedelta(days=7))
 
     def bought(customer: str) -> set[str]:
-        rows = snapshot.read("purchase_history", week & (pads.field("customer_id") == customer))
+        rows = snapshot.read("purchase_history", week & (pads.field("account_id") == customer))
         return set(rows["product_id"].to_pylist())
 
     return bought

@@ -20,8 +20,8 @@ from training.recipe import KINDS
 SERVICE = "serving.service:OneBasket"
 READY_WITHIN_SECONDS = 90
 ENDS_WITHIN_SECONDS = 15
-# Read by the command line only: the server refuses variables that it does not know.
-NOT_FOR_SERVERS = ("ONEBASKET_DEBUG",)
+# Read by the command line only: the server refuses variables that it does not know, and needs no key.
+NOT_FOR_SERVERS = ("ONEBASKET_DEBUG", "ONEBASKET_IDENTITY_KEY")
 
 
 def check_port(host: str, port: int) -> None:

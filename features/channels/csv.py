@@ -1,112 +1,150 @@
 """CSV exports: every line becomes a row of texts or is listed as broken; none is lost.
 
-The file is first read line by line: its encoding is checked, gz and other encodings become a temporary utf-8
-file, and a quote that is never closed costs its own line only. DuckDB then splits the lines, and its count of
-rows must agree with ours.
+A file is first looked at as bytes: where every record of it is proven whole, DuckDB reads it as it lies, in
+parallel. Else its whole records are copied to a temporary utf-8 file, and a quote that is never closed costs its own
+line only. Both ways give the same rows.
 """
 
-import codecs
-import gzip
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from csv import Error as CsvError
 from csv import reader as csv_reader
+from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
-from features.channels.export import FILE, ROW, Broken, Export, Format
-from features.channels.lines import Records, records_of
-from features.engine import Engine, told
+from features.channels.blocks import BLOCK, Blocks, encoding_of, is_packed, opened
+from features.channels.export import Broken, Export, Wanted, counted
+from features.channels.lines import LONGEST, Records, records_of
+from features.channels.plain import CR, LF, MOST_LINES, Shape, plain
 from features.errors import RecipeError, SourceError
-from features.expressions import literal, quoted
+from features.expressions import literal
 
-MAX_LINE_BYTES = 16 * 1024 * 1024
-
-
-def read_csv(engine: Engine, name: str, files: list[Path], source: Format) -> Export:
-    """Read CSV files into one table of texts, empty fields null; columns that some files lack are null there."""
-    if len(source.delimiter) != 1:
-        raise RecipeError(f'sources.{name}: delimiter {source.delimiter!r} is not one character: write such as ";"')
-    headers = {file: _header(name, file, source) for file in files}
-    columns = list(dict.fromkeys(column for header in headers.values() for column in header))
-    listed = ", ".join(f"{quoted(column)} VARCHAR" for column in [*columns, FILE])
-    engine.run(f"CREATE OR REPLACE TABLE {quoted(f'export_{name}')} ({listed}, {quoted(ROW)} BIGINT)")
-    broken: list[Broken] = []
-    for file in files:
-        with told(f"sources.{name}: cannot read {file}"):
-            broken += _load(engine, name, file, headers[file], source)
-    return Export(engine.ibis.table(f"export_{name}"), tuple(columns), tuple(map(str, files)), tuple(broken))
+AT_ONCE = 2  # blocks looked at in parallel
+SMALL = 64 * 1024  # bytes; a faulty block is looked at in smaller ones, and the smallest line by line
+DELIMITERS = ",;\t|"  # what "auto" chooses from
 
 
-@contextmanager
-def _opened(name: str, file: Path, source: Format) -> Iterator[TextIO]:
-    """Open a file as text, unpacked; SourceError when it is not what the recipe says."""
-    encoding = _encoding(name, source)
-    with file.open("rb") as probe:
-        packed = probe.read(2) == b"\x1f\x8b"
-    opened = gzip.open if packed else open
-    try:
-        with opened(file, "rt", encoding=encoding, newline="") as stream:
-            yield stream
-    except (UnicodeDecodeError, UnicodeError) as fault:
-        raise SourceError(
-            f"sources.{name}: {file} is not written in {source.encoding}: set its encoding in the recipe, "
-            f'such as "gbk", "latin-1" or "utf-16" ({fault})'
-        ) from fault
-    except (EOFError, gzip.BadGzipFile) as fault:
-        raise SourceError(
-            f"sources.{name}: {file} is truncated or not gzip: copy or export it again ({fault})"
-        ) from fault
-
-
-def _encoding(name: str, source: Format) -> str:
-    try:
-        known = codecs.lookup(source.encoding).name
-    except LookupError as fault:
+def read_csv(wanted: Wanted) -> Export:
+    """Read a CSV file into texts, empty fields null."""
+    name, file, source = wanted.name, wanted.file, wanted.source
+    if source.delimiter != "auto" and len(source.delimiter) != 1:
         raise RecipeError(
-            f"sources.{name}: unknown encoding {source.encoding!r}: such as utf-8, gbk or latin-1"
-        ) from fault
-    return "utf-8-sig" if known == "utf-8" else known
+            f'sources.{name}: delimiter {source.delimiter!r} is not one character: write such as ";", or "auto"'
+        )
+    as_it_lies = encoding_of(name, source) == "utf-8" and not is_packed(file)
+    records = None
+    with opened(name, file, source) as blocks:
+        header, shape, plainly = _header(wanted, blocks)
+        if as_it_lies and plainly:
+            records = _proven(blocks, shape)
+    place = file
+    if records is None:
+        place = wanted.engine.scratch / f"clean-{name}.csv"
+        with opened(name, file, source) as blocks, place.open("wb") as target:
+            _header(wanted, blocks)
+            records = _cleaned(blocks, shape, target)
+    relation = _relation(place, header, shape if place == file else replace(shape, end=LF), records, place == file)
+    broken = tuple(Broken(str(file), line.number, line.text, line.reason) for line in records.broken)
+    return wanted.export(counted(relation) if wanted.numbered else f"SELECT * FROM {relation}", broken, records.good)
 
 
-def _header(name: str, file: Path, source: Format) -> list[str]:
-    with _opened(name, file, source) as stream:
-        header = next(csv_reader(stream, delimiter=source.delimiter), [])
-    names = [column.strip() or f"column{number}" for number, column in enumerate(header)]
-    twice = sorted({column for column in names if [other.lower() for other in names].count(column.lower()) > 1})
+def _header(wanted: Wanted, blocks: Blocks) -> tuple[list[str], Shape, bool]:
+    """Take the header: its names, what it says of the file, and whether it is one line as any reader skips it."""
+    name, file = wanted.name, wanted.file
+    lines = _split(blocks.look(SMALL, MOST_LINES))
+    first = lines[0] if lines else b""
+    delimiter = wanted.source.delimiter
+    if delimiter == "auto":
+        delimiter = max(DELIMITERS, key=lambda sign: first.count(sign.encode()))
+    reader = csv_reader((line.decode() for line in lines[:MOST_LINES]), delimiter=delimiter)
+    try:
+        header = next(reader, [])
+    except CsvError as fault:
+        raise SourceError(f"sources.{name}: {file} has no header line that can be read: {fault}") from fault
     if not header:
         raise SourceError(f"sources.{name}: {file} has no header line: its first line must name the columns")
+    taken = reader.line_num
+    if taken == MOST_LINES:
+        raise SourceError(f"sources.{name}: {file} has a header whose quote is not closed: export it again")
+    blocks.take(sum(map(len, lines[:taken])), taken)
+    _check_names(wanted, names := [column.strip() or f"column{number}" for number, column in enumerate(header)])
+    end = b"\r\n" if first.endswith(b"\r\n") else LF
+    return names, Shape(delimiter, len(names), end), taken == 1 and first.endswith(end)
+
+
+def _check_names(wanted: Wanted, names: list[str]) -> None:
+    lower = [column.lower() for column in names]
+    twice = sorted({column for column in names if lower.count(column.lower()) > 1})
     if twice:
-        raise SourceError(f"sources.{name}: {file} names columns twice ({', '.join(twice)}): rename them in the export")
-    return names
-
-
-def _load(engine: Engine, name: str, file: Path, header: list[str], source: Format) -> list[Broken]:
-    """Append the rows of a file to the export's table; returns its broken lines."""
-    clean = engine.scratch / "clean.csv"
-    with _opened(name, file, source) as lines, clean.open("w", encoding="utf-8", newline="") as target:
-        records = records_of(lines, source.delimiter, len(header), target)
-    described = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in header)
-    reader = (
-        f"read_csv({literal(str(clean))}, columns = {{{described}}}, auto_detect = false, header = true, "
-        f"delim = {literal(source.delimiter)}, quote = '\"', escape = '\"', new_line = '\\n', "
-        f"max_line_size = {MAX_LINE_BYTES}, parallel = false)"
-    )
-    place = f"row_number() OVER () - 1 AS {quoted(ROW)}"
-    table = quoted(f"export_{name}")
-    before = _count(engine, table)
-    engine.run(f"INSERT INTO {table} BY NAME SELECT *, {literal(str(file))} AS {quoted(FILE)}, {place} FROM {reader}")
-    clean.unlink()
-    _check_whole(name, file, _count(engine, table) - before, records)
-    return [Broken(str(file), line.number, line.text, line.reason) for line in records.broken]
-
-
-def _count(engine: Engine, table: str) -> int:
-    return int(engine.rows(f"SELECT count(*) FROM {table}")[0][0])
-
-
-def _check_whole(name: str, file: Path, rows: int, records: Records) -> None:
-    if rows != records.good:
         raise SourceError(
-            f"sources.{name}: {file} holds {records.good} rows, of which {rows} could be split: check its delimiter "
-            "and quotes, or export it again"
+            f"sources.{wanted.name}: {wanted.file} names columns twice ({', '.join(twice)}): rename them in the export"
         )
+
+
+def _proven(blocks: Blocks, shape: Shape) -> Records | None:
+    """Count the records of a file that is plain from end to end, else None."""
+    records = Records()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while several := list(_several(blocks)):
+            for found in pool.map(plain, several, repeat(shape)):
+                # a line end within a field is always a line feed, also where lines end otherwise
+                if found is None or (found.wrapped and shape.end != LF):
+                    return None
+                records.good += found.records
+                records.wrapped |= found.wrapped
+    return records
+
+
+def _several(blocks: Blocks) -> Iterator[bytes]:
+    for _ in range(AT_ONCE):
+        if block := blocks.look(BLOCK):
+            blocks.take(len(block), 0)
+            yield block
+
+
+def _cleaned(blocks: Blocks, shape: Shape, target: BinaryIO) -> Records:
+    """Copy the whole records of a file: plain blocks as they are, others line by line."""
+    records, size = Records(), BLOCK
+    while block := blocks.look(size):
+        found = plain(block, shape)
+        if found is not None:
+            target.write(block if shape.end == LF else block.replace(shape.end, LF))
+            records.good += found.records
+            records.wrapped |= found.wrapped
+            blocks.take(len(block), block.count(LF))
+            size = min(size * 4, BLOCK)
+        elif len(block) > SMALL and size > SMALL:
+            size //= 16
+        else:
+            _line_by_line(blocks, size, shape, target, records)
+    return records
+
+
+def _line_by_line(blocks: Blocks, size: int, shape: Shape, target: BinaryIO, records: Records) -> None:
+    least = len(_split(blocks.look(size)))
+    lines = _split(blocks.look(size, MOST_LINES))
+    texts = [line.rstrip(CR + LF).decode() for line in lines]
+    taken = records_of(texts, least, blocks.lines + 1, shape, target, records)
+    blocks.take(sum(map(len, lines[:taken])), taken)
+
+
+def _split(block: bytes) -> list[bytes]:
+    """Lines with their ends: CR LF, LF, or CR alone, and no other (unlike those of a text)."""
+    return block.splitlines(keepends=True)
+
+
+def _relation(place: Path, header: list[str], shape: Shape, records: Records, has_header: bool) -> str:
+    """The table function that reads a file of whole records only."""
+    columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in header)
+    options = [
+        f"columns = {{{columns}}}", "auto_detect = false", f"header = {has_header}".lower(),
+        f"delim = {literal(shape.delimiter)}", "quote = '\"'", "escape = '\"'",
+        "new_line = '\\r\\n'" if shape.end != LF else "new_line = '\\n'",
+    ]  # fmt: skip
+    if records.wrapped:  # readers in the middle of a file cannot always tell that they are within quotes
+        options.append("parallel = false")
+    if records.long:
+        options.append(f"max_line_size = {4 * LONGEST}")
+    return f"read_csv({literal(str(place))}, {', '.join(options)})"

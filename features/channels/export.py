@@ -1,4 +1,4 @@
-"""What every kind of export is read into."""
+"""What every kind of export is read into: one file at a time, and a small one whole."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from features.engine import Engine
+from features.errors import SourceError
+from features.expressions import quoted
 
 FILE = "onebasket_file"  # the file that a row came from
 ROW = "onebasket_row"  # its place in that file, from 0 on
@@ -22,6 +24,10 @@ class Format(Protocol):
     def delimiter(self) -> str: ...
     @property
     def encoding(self) -> str: ...
+    @property
+    def sheet(self) -> str | None: ...
+    @property
+    def relation(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,31 @@ class Broken:
 
 @dataclass(frozen=True)
 class Export:
-    """An export's rows as an Ibis table with the columns FILE and ROW beside its own, and its broken lines."""
+    """The rows of one file as an Ibis table in file order, and its broken lines, which are not in the table.
+
+    `table` reads the view `export_<name>`; it has the BIGINT column ROW only where `numbered`. `rows` is how many
+    rows it must give, where that was counted apart from the reading: hold what was read against it.
+    """
+
+    table: Any
+    columns: tuple[str, ...]
+    file: str
+    broken: tuple[Broken, ...] = field(default=())
+    numbered: bool = False
+    rows: int | None = None
+
+    def check(self, rows: int) -> None:
+        """Raise SourceError if another number of rows was read than was counted."""
+        if self.rows is not None and rows != self.rows:
+            raise SourceError(
+                f"{self.file} holds {self.rows} rows, of which {rows} could be read: check its delimiter and quotes, "
+                "or export it again"
+            )
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The rows of every file of a source in one staged table, with the columns FILE and ROW beside its own."""
 
     table: Any
     columns: tuple[str, ...]
@@ -44,4 +74,37 @@ class Export:
     broken: tuple[Broken, ...] = field(default=())
 
 
-Reader = Callable[[Engine, str, list[Path], Format], Export]
+@dataclass(frozen=True)
+class Wanted:
+    """One file to read: for the source `name`, described by `source`, with the place of each row if `numbered`."""
+
+    engine: Engine
+    name: str
+    source: Format
+    file: Path
+    numbered: bool
+
+    @property
+    def place(self) -> str:
+        """How the file is called in messages and beside its rows: with the sheet or relation, if there is one."""
+        part = self.source.relation or self.source.sheet
+        return f"{self.file}/{part}" if part else str(self.file)
+
+    @property
+    def view(self) -> str:
+        return f"export_{self.name}"
+
+    def export(self, select: str, broken: tuple[Broken, ...] = (), rows: int | None = None) -> Export:
+        """The export whose rows a SELECT gives, ROW among them where it is wanted."""
+        self.engine.run(f"CREATE OR REPLACE VIEW {quoted(self.view)} AS {select}")
+        table = self.engine.ibis.table(self.view)
+        columns = tuple(column for column in table.columns if column != ROW)
+        return Export(table, columns, self.place, broken, self.numbered, rows)
+
+
+def counted(relation: str) -> str:
+    """SELECT the rows of a relation that DuckDB gives in file order, each with its place."""
+    return f"SELECT *, row_number() OVER () - 1 AS {quoted(ROW)} FROM {relation}"
+
+
+Reader = Callable[[Wanted], Export]

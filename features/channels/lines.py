@@ -1,11 +1,14 @@
-"""The physical lines of a CSV file put together to records, and what is broken told from what is whole."""
+"""Physical lines of a CSV file put together to records, one by one, and what is broken told from what is whole."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import BinaryIO
+
+from features.channels.plain import LONG, MOST_LINES, Shape
 
 QUOTE = '"'
-MOST_LINES = 100  # of one record; a quote still open after so many lines was never meant to be
+LONGEST = 16 * 1024 * 1024  # characters of one record
+SHOWN = 1000  # characters of a line that is too long
 
 
 @dataclass(frozen=True)
@@ -19,84 +22,59 @@ class Line:
 
 @dataclass
 class Records:
-    """How many records were whole (the header not counted), and the broken lines."""
+    """How many records were whole, the broken lines, and what a reader of the whole ones must be ready for."""
 
     good: int = 0
     broken: list[Line] = field(default_factory=list)
+    wrapped: bool = False  # a quoted field holds a line end
+    long: bool = False  # a record may be longer than twice LONG
 
 
-def records_of(lines: TextIO, delimiter: str, width: int, target: TextIO) -> Records:
-    """Copy the whole records of a CSV file to `target`, one line end for all; its first record is the header.
+def records_of(lines: Sequence[str], least: int, first: int, shape: Shape, target: BinaryIO, records: Records) -> int:
+    """Copy the whole records among `lines` to `target`, and count them and the broken ones in `records`.
 
-    A record is whole when its quotes close and it has `width` fields. A quote that does not close within
-    MOST_LINES lines breaks its own line only, and reading goes on with the next line. Blank lines are no records.
+    Returns how many lines were taken: at least `least`, and the further ones only look out for a quote that closes.
+    `first` is the number of the first line in the file. A record is whole when its quotes close and it has the
+    shape's width. A quote that does not close within MOST_LINES lines breaks its own line only, and reading goes on
+    with the next line. Blank lines are no records. Every record is ended by one line feed.
     """
-    records = Records(good=-1)
-    waiting = _Lookahead(lines)
-    while (first := waiting.next()) is not None:
-        number, text = first
+    taken = 0
+    while taken < least:
+        text = lines[taken]
         if not text:
+            taken += 1
             continue
-        taken = _together(text, waiting, delimiter, width)
-        fault = "a quote is not closed or stands inside a field" if taken is None else _fault(taken, delimiter, width)
-        if fault and records.good >= 0:
-            records.broken.append(Line(number, text if taken is None else taken, fault))
-            continue
-        target.write((taken or text) + "\n")
-        records.good += 1
-    return records
-
-
-class _Lookahead:
-    """Numbered lines without their ends, that can be looked at before they are taken."""
-
-    def __init__(self, lines: TextIO) -> None:
-        self._lines = ((number, _bare(line)) for number, line in enumerate(_split(lines), 1))
-        self._held: list[tuple[int, str]] = []
-
-    def next(self) -> tuple[int, str] | None:
-        return self._held.pop(0) if self._held else next(self._lines, None)
-
-    def look(self) -> Iterator[str]:
-        """The coming lines in order, left where they are."""
-        for _, text in list(self._held):
-            yield text
-        for pair in self._lines:
-            self._held.append(pair)
-            yield pair[1]
-
-    def drop(self, lines: int) -> None:
-        del self._held[:lines]
-
-
-def _split(lines: TextIO) -> Iterator[str]:
-    """Lines ended by CR LF, LF, or CR alone."""
-    for line in lines:
-        if "\r" in line[:-2]:
-            yield from line.replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=False) or [""]
+        record, fault, size = _record(lines, taken, shape)
+        if fault:
+            records.broken.append(Line(first + taken, record, fault))
         else:
-            yield line
+            target.write((record + "\n").encode())
+            records.good += 1
+            records.wrapped |= size > 1
+            records.long |= len(record) > LONG // 4  # characters of up to four bytes
+        taken += size
+    return taken
 
 
-def _bare(line: str) -> str:
-    return line.rstrip("\r\n")
+def _record(lines: Sequence[str], at: int, shape: Shape) -> tuple[str, str | None, int]:
+    """The record that begins at a line: its text, what is wrong with it, and how many lines it takes."""
+    together = _together(lines, at, shape)
+    if together is None:
+        return lines[at][:LONGEST], "a quote is not closed or stands inside a field", 1
+    text, size = together
+    if len(text) > LONGEST:
+        return text[:SHOWN], "is longer than 16 MiB", size
+    return text, _fault(text, shape.delimiter, shape.width), size
 
 
-def _together(text: str, waiting: _Lookahead, delimiter: str, width: int) -> str | None:
-    """The whole record that begins with `text`: the line itself, or with the lines that close its open quote."""
-    if text.count(QUOTE) % 2 == 0:
-        return text
-    parts = [text]
-    for more in waiting.look():
-        parts.append(more)
-        if more.count(QUOTE) % 2:
-            whole = "\n".join(parts)
-            if _fault(whole, delimiter, width):
-                return None
-            waiting.drop(len(parts) - 1)
-            return whole
-        if len(parts) > MOST_LINES:
-            return None
+def _together(lines: Sequence[str], at: int, shape: Shape) -> tuple[str, int] | None:
+    """The whole record that begins at a line: the line itself, or with the lines that close its open quote."""
+    if lines[at].count(QUOTE) % 2 == 0:
+        return lines[at], 1
+    for size in range(2, min(MOST_LINES, len(lines) - at) + 1):
+        if lines[at + size - 1].count(QUOTE) % 2:
+            whole = "\n".join(lines[at : at + size])
+            return None if _fault(whole, shape.delimiter, shape.width) else (whole, size)
     return None
 
 

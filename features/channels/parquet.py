@@ -2,30 +2,21 @@
 
 from pathlib import Path
 
-from features.channels.export import FILE, ROW, Export, Format
-from features.engine import Engine, told
+from features.channels.export import ROW, Export, Wanted
 from features.errors import SourceError
 from features.expressions import literal, quoted
 
 
-def read_parquet(engine: Engine, name: str, files: list[Path], source: Format) -> Export:
-    """Open parquet files as one table; columns that some files lack are null there."""
-    for file in files:
-        _check_ends(name, file)
-    listed = "[" + ", ".join(literal(str(file)) for file in files) + "]"
-    reader = (
-        f"read_parquet({listed}, union_by_name = true, filename = {literal(FILE)}, file_row_number = true, "
-        "hive_partitioning = false)"
+def read_parquet(wanted: Wanted) -> Export:
+    """Open a parquet file."""
+    _check_ends(wanted.name, wanted.file)
+    place = literal(str(wanted.file))
+    if not wanted.numbered:
+        return wanted.export(f"SELECT * FROM read_parquet({place}, hive_partitioning = false)")
+    return wanted.export(
+        f"SELECT * EXCLUDE (file_row_number), file_row_number AS {quoted(ROW)} "
+        f"FROM read_parquet({place}, file_row_number = true, hive_partitioning = false)"
     )
-    view = f"export_{name}"
-    with told(f"sources.{name}: cannot read {files[0] if len(files) == 1 else source.path}"):
-        engine.run(
-            f"CREATE OR REPLACE VIEW {quoted(view)} AS "
-            f"SELECT * EXCLUDE (file_row_number), file_row_number AS {quoted(ROW)} FROM {reader}"
-        )
-        table = engine.ibis.table(view)
-    columns = tuple(column for column in table.columns if column not in {FILE, ROW})
-    return Export(table, columns, tuple(str(file) for file in files))
 
 
 def _check_ends(name: str, file: Path) -> None:

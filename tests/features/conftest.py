@@ -1,10 +1,15 @@
 """A small retailer whose every export the tests write themselves."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from features.channels import Export, content_of, read_export
+from features.engine import Engine, engine_in
 from features.ingest import ingest
 from features.workspace import Snapshot, Workspace
 from training.recipe import load_recipe
@@ -62,3 +67,48 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
+
+
+@dataclass(frozen=True)
+class Written:
+    """How an export is written, with the recipe's defaults."""
+
+    path: str = ""
+    format: str = "auto"
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    sheet: str | None = None
+    relation: str | None = None
+
+
+class Desk:
+    """Opens single files, as ingest does."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def open(self, file: Path | str, numbered: bool = False, **written: Any) -> Export:
+        source = Written(path=str(file), **written)
+        export = read_export(self.engine, "till", source, Path(file), numbered=numbered)
+        export.check(len(self.engine.run("SELECT * FROM export_till").to_arrow_table()))
+        return export
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The rows of the file opened last, in the order in which they are read."""
+        return self.engine.rows("SELECT * FROM export_till")
+
+    def content(self, file: Path | str, **written: Any) -> str:
+        return content_of(self.engine, "till", Written(path=str(file), **written), Path(file))
+
+    @property
+    def copies(self) -> list[str]:
+        """Files beside DuckDB's own that hold rows."""
+        return sorted(path.name for path in self.engine.scratch.iterdir() if not path.name.startswith("staging"))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with engine_in(scratch) as engine:
+        yield Desk(engine)

@@ -86,7 +86,7 @@ def test_a_history_without_customers_has_no_statistics_and_no_fault() -> None:
     from features.history import purchases_from
 
     table = tiny_models.history_table()
-    nameless = purchases_from(table.set_column(2, "customer_id", pa.nulls(len(table), pa.string())), AS_OF)
+    nameless = purchases_from(table.set_column(2, "account_id", pa.nulls(len(table), pa.string())), AS_OF)
     assert len(owned_of(nameless, 60)) == 0
     assert len(customers_of(nameless, 60).baskets) == 0
     assert owned_of(nameless, 60).find(np.array([-1], np.int32), np.array([0], np.int32)).tolist() == [-1]

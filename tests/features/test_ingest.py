@@ -81,18 +81,22 @@ def test_the_same_exports_give_the_same_bytes(before: Snapshot, tmp_path: Path) 
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Every published file; the ledger also holds when the exports were written."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "ledger.json")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def test_a_second_ingest_is_a_later_version_with_an_equal_fingerprint(shop: Any) -> None:
-    first, second = shop.ingest(), shop.ingest()
-    assert second.version > first.version
-    assert second.version[7:] == first.version[7:]
-    assert fingerprint(first, date(2024, 3, 3)) == fingerprint(second, date(2024, 3, 3))
+def test_the_same_exports_again_change_nothing(shop: Any) -> None:
+    first = shop.ingest()
+    (shop.folder / "lines.csv").touch()
+    assert shop.ingest().version == first.version
 
 
 def test_old_snapshots_and_their_quarantines_go_in_time(shop: Any) -> None:
-    versions = [shop.ingest().version for _ in range(5)]
+    versions = []
+    for day in range(4, 9):
+        shop.add(f"9{day},o{day},ann,milk,s1,2024-03-0{day} 10:00:00,0,1.00")
+        versions.append(shop.ingest().version)
     kept = sorted(path.name for path in (shop.workspace.folder / "history").iterdir() if path.is_dir())
     assert kept == versions[-3:]
     assert sorted(path.name for path in shop.workspace.quarantine.iterdir()) == versions[-3:]
@@ -113,6 +117,7 @@ def test_a_return_is_a_row_of_its_own_and_not_demand(shop: Any) -> None:
 def test_one_source_keeps_its_order_numbers_and_several_are_told_apart(shop: Any) -> None:
     assert set(shop.ingest().read("purchase_history")["order_id"].to_pylist()) == {"o1", "o2", "o3"}
     mapped = ", ".join(f"{name} = {text!r}" for name, text in shop.columns.items())
+    shop.retailer += "\n[orders]\ntwin_minutes = 0"
     shop.extra = f'[sources.app]\ntable = "order_lines"\npath = "lines.csv"\ncolumns = {{ {mapped} }}'
     ids = set(shop.ingest().read("purchase_history")["order_id"].to_pylist())
     assert ids == {f"{source}:{order}" for source in ("till", "app") for order in ("o1", "o2", "o3")}

@@ -69,7 +69,7 @@ def test_a_line_number_given_twice_counts_once_and_the_earlier_stays(shop: Any) 
     shop.add("3,o2,bob,milk,s2,2024-03-09 11:00:00,50,100.00")
     snapshot = shop.ingest()
     assert counts(snapshot) == (5, 4, 0, 1)
-    bob = [row for row in snapshot.read("purchase_history").to_pylist() if row["customer_id"] == "bob"]
+    bob = [row for row in snapshot.read("purchase_history").to_pylist() if row["account_id"] == "bob"]
     assert [(row["day"], int(row["net_units"])) for row in bob] == [(date(2024, 3, 2), 1)]
 
 
@@ -82,7 +82,7 @@ def test_identical_lines_without_a_number_are_what_the_recipe_says(
     shop.add("3,o2,bob,milk,s2,2024-03-02 11:00:00,1,2.00")
     snapshot = shop.ingest()
     assert counts(snapshot) == expected
-    bob = [row for row in snapshot.read("purchase_history").to_pylist() if row["customer_id"] == "bob"]
+    bob = [row for row in snapshot.read("purchase_history").to_pylist() if row["account_id"] == "bob"]
     assert [int(row["net_units"]) for row in bob] == [units]
 
 

@@ -65,6 +65,7 @@ def test_an_ingest_ended_at_any_moment_leaves_the_old_state(tmp_path: Path, sent
     recipe = tiny_shop.write_exports(tmp_path / "exports", days=14)
     workspace = Workspace(tmp_path / "workspace")
     before = ingesting.ingest(_load(recipe), workspace)
+    _another_day(recipe)
     with ingest_in_another_process(recipe, workspace.folder) as process:
         wait_for(process, lines)
         process.send_signal(sent)
@@ -77,6 +78,12 @@ def test_an_ingest_ended_at_any_moment_leaves_the_old_state(tmp_path: Path, sent
     assert not list(workspace.folder.glob("*/.unfinished-*"))
 
 
+def _another_day(recipe: Path) -> None:
+    """Something new to ingest."""
+    with (recipe.parent / "lines.csv").open("a") as stream:
+        stream.write("later,later,c01,p01,s1,2024-01-16 10:00:00,1,1.10,0.0\n")
+
+
 def _load(recipe: Path) -> Any:
     from training.recipe import load_recipe
 
@@ -86,6 +93,7 @@ def _load(recipe: Path) -> Any:
 @pytest.mark.parametrize("step", ["finish", "point", "rename"])
 def test_a_fault_while_publishing_leaves_the_old_state(shop: Any, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     before = shop.ingest()
+    shop.add("9,o9,ann,milk,s1,2024-03-04 10:00:00,1,1.00")
 
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
@@ -117,6 +125,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_state(tmp_path: Path) -> None:
     recipe = tiny_shop.write_exports(tmp_path / "exports", days=14)
     workspace = Workspace(tmp_path / "workspace")
     before = ingesting.ingest(_load(recipe), workspace)
+    _another_day(recipe)
     program = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));" + INGEST
@@ -133,6 +142,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_state(tmp_path: Path) -> None:
 
 def test_a_disk_that_fills_while_the_facts_are_written_is_told(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     before = shop.ingest()
+    shop.add("9,o9,ann,milk,s1,2024-03-04 10:00:00,1,1.00")
     write = Path.write_text
 
     def full(self: Path, *given: Any, **named: Any) -> int:

@@ -23,7 +23,7 @@ def history(bought: dict[tuple[str, str], list[int]], category: dict[str, str] |
         "customer_id": [customer for customer, _, _ in rows],
         "channel": ["pos"] * len(rows),
         "location_id": ["s"] * len(rows),
-        "ordered_at": [datetime(day.year, day.month, day.day) for *_, day in rows],  # noqa: DTZ001 - local noon of a test
+        "ordered_at": [datetime(day.year, day.month, day.day) for *_, day in rows],
         "day": pa.array([day for *_, day in rows], pa.date32()),
         "net_units": [1.0] * len(rows),
         "net_amount": [1.0] * len(rows),

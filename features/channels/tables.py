@@ -1,0 +1,39 @@
+"""A table that Ibis can reach, by its connection URL: DuckDB, Spark, BigQuery, Snowflake and others."""
+
+import ibis
+import pyarrow as pa
+
+from features.channels.copied import Copied, as_written, check_names, writing
+from features.channels.databases import connection_string, without_secrets
+from features.channels.export import Wanted
+from features.errors import RecipeError, SourceError
+
+
+def copy_table(wanted: Wanted) -> Copied:
+    """Copy a table through Arrow, in the types that it has."""
+    connection = connection_string(wanted.name, wanted.source.path)
+    if not wanted.source.relation:
+        raise RecipeError(f"sources.{wanted.name}: relation is missing: name the table or view to read")
+    *schema, name = wanted.source.relation.split(".")
+    try:
+        # every backend has errors of its own
+        with without_secrets(wanted, connection, Exception):
+            backend = ibis.connect(connection)
+            try:
+                table = backend.table(name, database=".".join(schema) or None)
+                check_names(wanted, table.columns)
+                _write(wanted, table)
+            finally:
+                backend.disconnect()
+    except ImportError as fault:
+        raise SourceError(
+            f"sources.{wanted.name}: Ibis lacks a library for it ({fault.name}): pip install 'ibis-framework[…]'"
+        ) from fault
+    return as_written(wanted)
+
+
+def _write(wanted: Wanted, table: object) -> None:
+    batches: pa.RecordBatchReader = table.to_pyarrow_batches()  # type: ignore[attr-defined]  # Ibis has no types
+    with writing(wanted, batches.schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)

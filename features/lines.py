@@ -1,0 +1,81 @@
+"""The order lines that count, of any days, from the landed files of every source."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from features.channels.export import ROW
+from features.engine import Engine
+from features.expressions import literal, quoted
+from features.landing import Landed, rows_sql
+from features.sources import Intake
+from features.tables import ORDER_LINES
+from features.versions import LOSERS
+from features.workspace import Workspace
+from features.zones import USUAL_DAYS, to_local
+
+COLUMNS = [column for column in ORDER_LINES.column_names if column != "source"]
+
+
+class Lines:
+    """Reads live lines by day: every usable row of the landed files that no other row replaces."""
+
+    def __init__(self, engine: Engine, intake: Intake, workspace: Workspace, landed: Sequence[Landed]) -> None:
+        self.engine, self.intake, self.workspace = engine, intake, workspace
+        self.sources = list(intake.of_table("order_lines"))
+        self.landed = {source: [one for one in landed if one.source == source] for source in self.sources}
+        self.erases = bool(engine.rows("SELECT 1 FROM erased_accounts LIMIT 1"))
+        self._losing = {row[0] for row in engine.rows(f"SELECT DISTINCT source FROM {LOSERS}")}
+
+    @property
+    def several(self) -> bool:
+        """Whether order numbers of several sources have to be told apart."""
+        return len(self.sources) > 1
+
+    def sql(self, first: date, last: date, *, cancelled: bool = False) -> str:
+        """SQL of the lines ordered from `first` to `last`, with what unifies them; cancelled ones only if asked for.
+
+        Beside the columns of `order_lines`: day, order_number, order_id (unified), account_id, gift,
+        demand_day, demand_location_id, and onebasket_file and onebasket_row where they came from.
+        """
+        parts = [part for source in self.sources if (part := self._of(source, first, last, cancelled))]
+        return " UNION ALL BY NAME ".join(parts) if parts else self._none()
+
+    def _of(self, source: str, first: date, last: date, cancelled: bool) -> str | None:
+        files = [
+            one for one in self.landed[source]
+            if any(first <= date.fromisoformat(day) <= last for day in one.days)
+        ]  # fmt: skip
+        if not files:
+            return None
+        plain = [column for column in COLUMNS if column not in {"order_id", "gift", "source_line_id"}]
+        listed = ", ".join(map(quoted, plain))
+        taken = f"source_line_id, {listed}, order_id, gift, day"
+        where = f"day BETWEEN DATE '{first}' AND DATE '{last}'"
+        rows = rows_sql(files, self.workspace, taken, where if cancelled else f"{where} AND status = 'completed'")
+        counting = ""
+        if source in self._losing:
+            counting = f" WHERE NOT EXISTS (SELECT 1 FROM {LOSERS} AS losing WHERE losing.source = {literal(source)} " \
+                       f"AND losing.file = rows.onebasket_file AND losing.row = rows.{ROW})"  # fmt: skip
+        line = f"coalesce(source_line_id, onebasket_file || '#' || {ROW}) AS source_line_id"
+        return f"SELECT {literal(source)} AS source, {line}, {listed}, day, order_id AS order_number, {self._unified(source)}, " \
+               f"onebasket_file, {ROW} FROM ({rows}) AS rows{counting}"  # fmt: skip
+
+    def _unified(self, source: str) -> str:
+        order = f"{literal(source + ':')} || order_id" if self.several else "order_id"
+        shared = self.intake.identity.account_numbers == "shared"
+        account = "channel_customer_id" if shared else "channel || ':' || channel_customer_id"
+        if self.erases:
+            account = f"CASE WHEN {account} NOT IN (SELECT account_id FROM erased_accounts) THEN {account} END"
+        handed = to_local("fulfilled_at", self.intake.retailer.time_zone, USUAL_DAYS)
+        return (
+            f"{order} AS order_id, {account} AS account_id, gift OR (quantity > 0 AND coalesce(net_amount, 1) = 0) "
+            f"AS gift, greatest(day, coalesce(CAST({handed} AS DATE), day)) AS demand_day, "
+            "coalesce(fulfilment_location_id, location_id) AS demand_location_id"
+        )
+
+    def _none(self) -> str:
+        """No lines at all, in the right columns, from any landed file."""
+        source, files = next((source, files) for source, files in self.landed.items() if files)
+        day = next((date.fromisoformat(day) for one in files for day in one.days), date(1970, 1, 1))
+        some = self._of(source, day, day, True)
+        return f"SELECT * FROM ({some}) WHERE false"

@@ -1,0 +1,152 @@
+"""Tables in partitions: a month, split into its days where it is large; what did not change is not written again.
+
+The form of a month depends on how many order lines it has, so that the same lines give the same files.
+"""
+
+import os
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+from features.engine import Engine, told
+from features.errors import WorkspaceError
+from features.expressions import literal, quoted
+from features.writing import PARQUET
+
+MONTH_ROWS = 500_000  # order lines of a month above which its days are files of their own
+
+
+def month_of(day: date) -> date:
+    return day.replace(day=1)
+
+
+def next_month(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def days_of(month: date) -> list[date]:
+    """Every day of a month."""
+    return [month + timedelta(days=step) for step in range((next_month(month) - month).days)]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the days of a history are laid in partitions."""
+
+    split: frozenset[date]  # months whose days are partitions of their own
+
+    @classmethod
+    def of(cls, lines: Mapping[date, int]) -> "Form":
+        """The form of a history with so many order lines a day."""
+        months: dict[date, int] = {}
+        for day, count in lines.items():
+            months[month_of(day)] = months.get(month_of(day), 0) + count
+        return cls(frozenset(month for month, count in months.items() if count > MONTH_ROWS))
+
+    def partition(self, day: date) -> tuple[date, date]:
+        """First and last day of the partition that holds `day`."""
+        month = month_of(day)
+        return (day, day) if month in self.split else (month, next_month(month) - timedelta(days=1))
+
+    def file(self, first: date) -> str:
+        """The file of the partition that begins on `first`, below its table's folder."""
+        month = f"month={first:%Y-%m}"
+        return f"{month}/day-{first:%d}.parquet" if month_of(first) in self.split else f"{month}/part.parquet"
+
+    def partitions(self, days: Iterable[date]) -> list[tuple[date, date]]:
+        """The partitions that hold any of `days`, in time order."""
+        return sorted({self.partition(day) for day in days})
+
+    def widened(self, days: Collection[date], before: "Form") -> set[date]:
+        """`days`, and all that must be written with them: their whole partitions, and months whose form changed."""
+        changed = set(self.split ^ before.split)
+        whole = {day for month in changed for day in days_of(month)}
+        for first, last in self.partitions(days):
+            whole |= {first + timedelta(days=step) for step in range((last - first).days + 1)}
+        return whole
+
+
+@dataclass
+class Partitioned:
+    """The partitioned tables of a snapshot under way: written anew or linked from the one before."""
+
+    engine: Engine
+    folder: Path
+    before: Path | None
+    form: Form
+    former: Form
+    rows: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def write(
+        self,
+        table: str,
+        view: str,
+        days: Collection[date],
+        order: Sequence[str],
+        day: str = "day",
+        tie: str | None = None,
+    ) -> None:
+        """Write the partitions that hold `days` from the relation `view`, each sorted by `order`.
+
+        `tie` is a column that tells equal rows apart and is not written.
+        """
+        by = ", ".join(f"{quoted(column)} NULLS FIRST" for column in [*order, *([tie] if tie else [])])
+        select = f"* EXCLUDE ({quoted(tie)})" if tie else "*"
+        partitions = self.form.partitions(days)
+        for first, last in partitions:
+            file = self.folder / table / self.form.file(first)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            where = f"{quoted(day)} BETWEEN DATE '{first}' AND DATE '{last}'" if len(partitions) > 1 else "true"
+            with told(f"writing {table}", WorkspaceError):
+                done = self.engine.rows(
+                    f"COPY (SELECT {select} FROM {quoted(view)} WHERE {where} ORDER BY {by}) "
+                    f"TO {literal(str(file))} ({PARQUET})"
+                )
+            self._count(table, self.form.file(first), int(done[0][0]), file)
+
+    def _count(self, table: str, name: str, rows: int, file: Path) -> None:
+        """A partition without rows is no file."""
+        if rows:
+            self.rows.setdefault(table, {})[name] = rows
+        else:
+            file.unlink()
+            if not any(file.parent.iterdir()):
+                file.parent.rmdir()
+
+    def link(self, table: str, days: Collection[date], rows: Mapping[str, int]) -> None:
+        """Take over the partitions of the snapshot before that hold none of `days`; `rows` are their counts there."""
+        if self.before is None:
+            return
+        written = {self.former.file(first) for first, _ in self.former.partitions(days)}
+        for name, count in rows.items():
+            if name in written or name in self.rows.get(table, {}):
+                continue
+            link(self.before / table / name, self.folder / table / name)
+            self.rows.setdefault(table, {})[name] = count
+
+
+def link(old: Path, new: Path) -> None:
+    """The same file under another name; a copy where the file system has no links."""
+    new.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(old, new)
+    except OSError:
+        shutil.copy2(old, new)
+
+
+def chunks(days: Collection[date], lines: Mapping[date, int], most: int, form: Form) -> Iterator[list[date]]:
+    """Days in time order in groups of whole partitions with about `most` order lines."""
+    group: list[date] = []
+    size = 0
+    for first, last in form.partitions(days):
+        inside = [first + timedelta(days=step) for step in range((last - first).days + 1)]
+        count = sum(lines.get(day, 0) for day in inside)
+        if group and size + count > most:
+            yield group
+            group, size = [], 0
+        group += inside
+        size += count
+    if group:
+        yield group

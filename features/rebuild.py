@@ -1,0 +1,206 @@
+"""From order lines to purchase history and demand, day by day: only the days that changed are made anew."""
+
+import re
+from collections.abc import Collection
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from features.bundles import exploded
+from features.engine import Engine
+from features.expressions import literal
+from features.ledger import Ledger
+from features.lines import Lines
+from features.partitions import Form, Partitioned, chunks
+from features.progress import Progress
+from features.return_search import ReturnSearch
+from features.twin_decisions import receipt_links
+from features.twin_search import TwinSearch
+from features.unify import HISTORY, demand_history, purchase_history, single_cells, single_lines, summed_cells
+
+CHUNK_LINES = 2_000_000  # order lines that are unified at a time
+HISTORY_ORDER = ["day", "order_id", "product_id"]
+DEMAND_ORDER = ["day", "location_id", "product_id"]
+NO_VISITS = "(SELECT ''::VARCHAR AS account_id, '' AS channel, NULL::DATE AS day, false AS bought WHERE false)"
+VISITS = "ledger/visits"  # which account bought on which day, so that customers need no scan of the history
+
+
+class Rebuild:
+    """Writes purchase_history and demand_history of a snapshot, beside the one before."""
+
+    def __init__(
+        self, engine: Engine, lines: Lines, ledger: Ledger, former: Ledger | None, folder: Path, before: Path | None
+    ) -> None:
+        self.engine, self.lines, self.ledger, self.former, self.folder = engine, lines, ledger, former, folder
+        sources = lines.intake.of_table("order_lines")
+        self.counts = ledger.lines(sources)
+        former_form = Form.of(former.lines(sources)) if former is not None else Form(frozenset())
+        self.parts = Partitioned(engine, folder, before, Form.of(self.counts), former_form, rows=ledger.rows)
+        self.search = TwinSearch(engine, lines, ledger, former, self.parts)
+        self.back = ReturnSearch(engine, lines, ledger, former, self.parts)
+        self.bundles: Any | None = None
+        self._compiled: dict[str, str] = {}
+
+    def run(self, touched: set[date], moved: set[date], links: str | None, progress: Progress) -> None:
+        """Make the days in `touched` anew, and demand also on `moved` days, whose stock or plans changed.
+
+        `links` is the relation of identity links that twins are told by, None where there are none.
+        """
+        form = self.parts.form
+        if self.lines.several:
+            with progress.step("find orders that two systems exported") as step:
+                touched = touched | self.search.run(touched, links, step)
+        days = form.widened(touched, self.parts.former) if self.former is not None else touched
+        groups = list(chunks(days, self.counts, CHUNK_LINES, form))
+        with progress.step("write history", 2 * len(groups) + 1) as step:
+            handed = set(days)
+            for group in groups:
+                handed |= self._unify(group)
+                step.advance()
+            self._take_over(days)
+            self.back.run(days, self._lines(min(self.counts), max(self.counts)))
+            if self.former is not None:
+                handed |= {date.fromisoformat(day) for gone in days for day in self.former.ahead.get(str(gone), [])}
+                handed = form.widened(handed | moved, self.parts.former)
+            for group in chunks(handed, self.counts, CHUNK_LINES, form):
+                self._demand(group)
+                step.advance()
+            self.parts.link("demand_history", handed, self._former_rows("demand_history"))
+            step.advance()
+
+    def _unify(self, days: list[date]) -> set[date]:
+        """Write the history of `days`; returns the later days on which some of it is handed over."""
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW chunk_lines AS {self._lines(days[0], days[-1])}")
+        self._summed("chunk_lines", "order_id, product_id", purchase_history, single_lines)
+        ties = ", ".join(f"{column} NULLS FIRST" for column in HISTORY)
+        self.engine.run(
+            "CREATE OR REPLACE TEMP TABLE chunk_history AS SELECT *, NULL AS tie FROM chunk_lines_single UNION ALL "
+            f"SELECT *, row_number() OVER (ORDER BY {ties}) AS tie FROM chunk_lines_several"
+        )
+        self.parts.write("purchase_history", "chunk_history", days, HISTORY_ORDER, tie="tie")
+        if self.engine.rows("SELECT 1 FROM chunk_history WHERE net_units <= 0 LIMIT 1") or self.former is not None:
+            self.back.note("chunk_lines", days)
+        self.engine.run(
+            "CREATE OR REPLACE TEMP VIEW chunk_visits AS SELECT account_id, channel, day, bool_or(net_units > 0) AS bought "
+            "FROM chunk_history WHERE account_id IS NOT NULL GROUP BY ALL"
+        )
+        self.parts.write(VISITS, "chunk_visits", days, ["day", "account_id", "channel"])
+        ahead = self.engine.rows("SELECT DISTINCT day, demand_day FROM chunk_history WHERE demand_day <> day")
+        for day, handed in sorted(ahead):
+            self.ledger.ahead.setdefault(str(day), []).append(str(handed))
+        places = self.engine.rows("SELECT DISTINCT day, demand_location_id FROM chunk_history "
+                                  "UNION SELECT DISTINCT day, location_id FROM chunk_history")  # fmt: skip
+        for day, place in sorted(places):
+            self.ledger.places.setdefault(str(day), []).append(place)
+        return {handed for _, handed in ahead}
+
+    def _lines(self, first: date, last: date) -> str:
+        """SQL of the lines from `first` to `last`, without orders that another system had, and bundles taken apart."""
+        lines = self.lines.sql(first, last)
+        if self.ledger.rows.get("order_twins"):
+            lines = f"SELECT * FROM ({lines}) AS every WHERE NOT EXISTS (SELECT 1 FROM dropped_orders AS dropped " \
+                    "WHERE dropped.order_id = every.order_id AND dropped.day = every.day)"  # fmt: skip
+        if self.bundles is None:
+            return lines
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW whole_lines AS {lines}")
+        return str(self.engine.ibis.compile(exploded(self.engine.ibis.table("whole_lines"), self.bundles)))
+
+    def _summed(self, view: str, key: str, several: Any, single: Any) -> None:
+        """Make the views <view>_single and <view>_several: most rows are alone in their key and need no summing.
+
+        A hash of the key tells them apart; equal hashes of different keys only mean that a row is summed alone.
+        """
+        engine = self.engine
+        engine.run(f"CREATE OR REPLACE TEMP TABLE {view}_again AS SELECT hash({key}) AS again FROM {view} GROUP BY 1 "
+                   "HAVING count(*) > 1")  # fmt: skip
+        for part, sign, expression in (("single", "NOT IN", single), ("several", "IN", several)):
+            engine.run(f"CREATE OR REPLACE TEMP VIEW {view}_rows AS SELECT * FROM {view}")
+            query = self._sql(f"{view}_rows", part, expression)
+            chosen = f"(SELECT * FROM {view} WHERE hash({key}) {sign} (SELECT again FROM {view}_again))"
+            engine.run(f"CREATE OR REPLACE TEMP VIEW {view}_{part} AS WITH {view}_rows AS {chosen} {query}")
+
+    def _sql(self, view: str, part: str, expression: Any) -> str:
+        """The SQL of a function of one relation, compiled once."""
+        known = f"{view}:{part}"
+        if known not in self._compiled:
+            query = str(self.engine.ibis.compile(expression(self.engine.ibis.table(view))))
+            self._compiled[known] = re.sub(rf'"[^"]+"\."[^"]+"\."{view}"', f'"{view}"', query)
+        return self._compiled[known]
+
+    def _take_over(self, days: Collection[date]) -> None:
+        """Link what did not change."""
+        if self.former is None:
+            return
+        for table in ("purchase_history", VISITS):
+            self.parts.link(table, days, self._former_rows(table))
+        for noted, former in ((self.ledger.ahead, self.former.ahead), (self.ledger.places, self.former.places)):
+            for day, found in former.items():
+                if date.fromisoformat(day) not in days:
+                    noted[day] = found
+
+    def _former_rows(self, table: str) -> dict[str, int]:
+        return {} if self.former is None else self.former.rows.get(table, {})
+
+    def _demand(self, days: list[date]) -> None:
+        first, last = days[0], days[-1]
+        wanted = set(days)
+        ordered = wanted | {
+            date.fromisoformat(day)
+            for day, handed in self.ledger.ahead.items()
+            if any(first <= date.fromisoformat(when) <= last for when in handed)
+        }
+        files = [
+            self.folder / "purchase_history" / self.parts.form.file(start)
+            for start, _ in self.parts.form.partitions(ordered)
+        ]
+        listed = ", ".join(literal(str(file)) for file in files if file.is_file())
+        if not listed:
+            return
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP VIEW chunk_given AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false) "
+            f"WHERE demand_day BETWEEN DATE '{first}' AND DATE '{last}'"
+        )
+        self._view("chunk_stock", "stock", f"day BETWEEN DATE '{first}' AND DATE '{last}'")
+        self._view("chunk_plans", "plans", f"starts_on <= DATE '{last}' AND ends_on >= DATE '{first}'")
+        self._summed("chunk_given", "product_id, demand_location_id, demand_day", summed_cells, single_cells)
+        self.engine.run(
+            "CREATE OR REPLACE TEMP VIEW chunk_cells AS FROM chunk_given_single UNION ALL FROM chunk_given_several"
+        )
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP TABLE chunk_demand AS {self._sql('chunk_cells', '', self._with_tables)}"
+        )
+        self.parts.write("demand_history", "chunk_demand", days, DEMAND_ORDER)
+
+    def _with_tables(self, cells: Any) -> Any:
+        tables = [self.engine.ibis.table(name) if self.ledger.rows.get(table) else None
+                  for name, table in (("chunk_plans", "plans"), ("chunk_stock", "stock"))]  # fmt: skip
+        return demand_history(cells, *tables)
+
+    def _view(self, view: str, table: str, where: str) -> None:
+        if self.ledger.rows.get(table):
+            files = literal(str(self.folder / table / "**" / "*.parquet"))
+            self.engine.run(
+                f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM read_parquet({files}, hive_partitioning = false) "
+                f"WHERE {where}"
+            )
+
+    def days(self) -> tuple[date, date]:
+        """The first and the last day with a purchase."""
+        days = sorted(self.ledger.places)
+        return date.fromisoformat(days[0]), date.fromisoformat(days[-1])
+
+    def places(self) -> list[str]:
+        """Every location of the history, sorted."""
+        return sorted({place for places in self.ledger.places.values() for place in places})
+
+    def receipts(self) -> Any | None:
+        """Identity links of orders that two systems exported under one number."""
+        if not self.ledger.rows.get("order_twins"):
+            return None
+        headers = self.engine.ibis.table(self.search.headers())
+        return receipt_links(self.engine.ibis.table("order_twins"), headers)
+
+    def visits(self) -> str:
+        """Which account bought on which day, over the whole history, as a relation."""
+        files = literal(str(self.folder / VISITS / "**" / "*.parquet"))
+        return f"read_parquet({files}, hive_partitioning = false)" if self.ledger.rows.get(VISITS) else NO_VISITS

@@ -1,0 +1,148 @@
+"""Finds and decides twins for a snapshot: only orders that came, went, or may be another's twin now are looked at."""
+
+from collections.abc import Collection
+from datetime import date, timedelta
+
+from features.engine import Engine
+from features.expressions import literal
+from features.ledger import Ledger
+from features.lines import Lines
+from features.orders import order_headers
+from features.partitions import Partitioned, chunks
+from features.progress import Step
+from features.twin_decisions import twins
+from features.twins import NUMBER_DAYS, shared_evidence, twin_candidates
+from features.writing import write_table
+
+HEADERS, PAIRS = "ledger/orders", "ledger/twin_pairs"
+PAIR_ORDER = ["day", "order_id", "candidate_day", "candidate_order_id", "evidence"]
+CHUNK_LINES = 2_000_000
+NO_DAY = "DATE '1900-01-01'"
+
+
+class TwinSearch:
+    """Writes the order headers, the candidate pairs and the table order_twins of a snapshot."""
+
+    def __init__(self, engine: Engine, lines: Lines, ledger: Ledger, former: Ledger | None, parts: Partitioned) -> None:
+        self.engine, self.lines, self.ledger, self.former, self.parts = engine, lines, ledger, former, parts
+        self.counts = ledger.lines(lines.intake.of_table("order_lines"))
+
+    def run(self, touched: Collection[date], links: str | None, step: Step) -> set[date]:
+        """Decide the twins anew where lines of `touched` days changed; returns the days with other decisions.
+
+        `links` is a relation of identity links (account_id, value_hash, linked_on), of which those that are new
+        since the former snapshot are flagged by `fresh`; None where there are none.
+        """
+        self.engine.run("CREATE OR REPLACE TEMP TABLE dropped_orders (order_id VARCHAR, day DATE)")
+        if not self.lines.several:
+            return set()
+        days = self._widened(touched)
+        for group in chunks(days, self.counts, CHUNK_LINES, self.parts.form):
+            self._write_headers(group)
+            step.advance(0)
+        self._link(HEADERS, days)
+        asked = self._widened(self._asked(touched, links))
+        for group in chunks(asked, self.counts, CHUNK_LINES, self.parts.form):
+            self._write_pairs(group, links)
+            step.advance(0)
+        self._link(PAIRS, asked)
+        return self._decide(asked)
+
+    def _widened(self, days: Collection[date]) -> set[date]:
+        return self.parts.form.widened(days, self.parts.former) if self.former is not None else set(days)
+
+    def _link(self, table: str, days: Collection[date]) -> None:
+        if self.former is not None:
+            self.parts.link(table, days, self.former.rows.get(table, {}))
+
+    def _write_headers(self, days: list[date]) -> None:
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP VIEW order_lines_of AS {self.lines.sql(days[0], days[-1], cancelled=True)}"
+        )
+        headers = order_headers(self.engine.ibis.table("order_lines_of"))
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE chunk_headers AS {self.engine.ibis.compile(headers)}")
+        self.parts.write(HEADERS, "chunk_headers", days, ["day", "order_id"])
+
+    def _asked(self, touched: Collection[date], links: str | None) -> set[date]:
+        """Days with orders that may have become twins, or may be none any more."""
+        if self.former is None:
+            return set(self.counts)
+        asked = {day + timedelta(days=later) for day in touched for later in range(NUMBER_DAYS + 1)}
+        if links is not None:
+            asked |= self._days_of_fresh(links)
+        return asked & (set(self.counts) | set(touched))
+
+    def _days_of_fresh(self, links: str) -> set[date]:
+        """Days on which accounts ordered that share evidence which is new."""
+        files = self._files(HEADERS)
+        rows = self.engine.rows(
+            f"WITH moved AS (SELECT account_id, min(coalesce(fresh.linked_on, {NO_DAY})) AS since FROM {links} AS every "
+            f"JOIN (SELECT value_hash, min(coalesce(linked_on, {NO_DAY})) AS linked_on FROM {links} WHERE fresh "
+            "GROUP BY 1) AS fresh USING (value_hash) GROUP BY account_id) "
+            f"SELECT DISTINCT day FROM {files} JOIN moved USING (account_id) WHERE day >= since"
+        )
+        return {row[0] for row in rows}
+
+    def _files(self, table: str, first: date | None = None, last: date | None = None) -> str:
+        """The partitions of a table that hold days from `first` to `last`, as a relation."""
+        names = self.ledger.rows.get(table, {})
+        if first is not None and last is not None:
+            inside = [first + timedelta(days=step) for step in range((last - first).days + 1)]
+            wanted = {self.parts.form.file(start) for start, _ in self.parts.form.partitions(inside)}
+            names = {name: rows for name, rows in names.items() if name in wanted}
+        listed = ", ".join(literal(str(self.parts.folder / table / name)) for name in sorted(names))
+        return f"read_parquet([{listed}], hive_partitioning = false)" if listed else ""
+
+    def headers(self) -> str:
+        """Every order header, as a relation with a name."""
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW every_header AS SELECT * FROM {self._files(HEADERS)}")
+        return "every_header"
+
+    def _write_pairs(self, days: list[date], links: str | None) -> None:
+        files = self._files(HEADERS, days[0] - timedelta(days=NUMBER_DAYS), days[-1])
+        if not files:
+            return
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP VIEW context_headers AS SELECT * FROM {files} "
+            f"WHERE day >= DATE '{days[0] - timedelta(days=NUMBER_DAYS)}'"
+        )
+        headers = self.engine.ibis.table("context_headers")
+        evidence = shared_evidence(self.engine.ibis.table(links), self.lines.intake.identity) if links else None
+        pairs = twin_candidates(headers, self.lines.intake.orders, evidence)
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP TABLE chunk_pairs AS SELECT * FROM ({self.engine.ibis.compile(pairs)}) "
+            f"WHERE day BETWEEN DATE '{days[0]}' AND DATE '{days[-1]}'"
+        )
+        self.parts.write(PAIRS, "chunk_pairs", days, PAIR_ORDER)
+
+    def _decide(self, asked: Collection[date]) -> set[date]:
+        """Write order_twins and make the table dropped_orders; returns the days that drop other orders than before."""
+        before = self.parts.before / "order_twins" / "part.parquet" if self.parts.before is not None else None
+        former = str(before) if before is not None and before.is_file() else None
+        since = min(asked, default=None) if former else None
+        pairs = self._files(PAIRS)
+        if not pairs:
+            changed = self._changed(former, "SELECT NULL::VARCHAR, NULL::DATE, NULL::VARCHAR WHERE false")
+            return changed
+        later = f" WHERE day >= DATE '{since}'" if since else ""
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW every_pair AS SELECT * FROM {pairs}{later}")
+        decided = self.engine.ibis.read_parquet(former, table_name="former_twins") if former else None
+        found = twins(self.engine, self.engine.ibis.table("every_pair"), decided, since)
+        if decided is not None and since is not None:
+            found = decided.filter(decided.day < since).union(found.select(*decided.columns))
+        rows = self.engine.keep("order_twins", found)
+        count = write_table(self.engine, rows, self.parts.folder / "order_twins", ["day", "order_id"])
+        self.ledger.rows["order_twins"] = {"part.parquet": count}
+        self.engine.run(
+            "INSERT INTO dropped_orders SELECT order_id, day FROM order_twins WHERE kept_order_id IS NOT NULL"
+        )
+        return self._changed(former, "SELECT order_id, day, kept_order_id FROM order_twins")
+
+    def _changed(self, former: str | None, now: str) -> set[date]:
+        if former is None:
+            return set()
+        old = f"SELECT order_id, day, kept_order_id FROM read_parquet({literal(former)})"
+        rows = self.engine.rows(
+            f"SELECT DISTINCT day FROM ((({old}) EXCEPT ({now})) UNION ALL (({now}) EXCEPT ({old})))"
+        )
+        return {row[0] for row in rows}

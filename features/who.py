@@ -1,0 +1,186 @@
+"""Whose the accounts of a snapshot are: identity links, people's decisions, wishes and erasures, put together."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+
+from features.decisions import decisions_table, read_decisions
+from features.described import named
+from features.engine import Engine, engine_in
+from features.expressions import literal
+from features.identity import accounts_of
+from features.ledger import FOLDER
+from features.people import customers_of_accounts, erased_accounts
+from features.resolution import resolve
+from features.sources import Identity, Intake
+from features.workspace import Snapshot, Workspace
+from features.writing import write_table
+from features.zones import USUAL_DAYS, to_local
+
+LINKS, DECISIONS = f"{FOLDER}/links.parquet", f"{FOLDER}/decisions.parquet"
+ALWAYS = date(1900, 1, 1)
+NO_LINKS = "SELECT NULL::VARCHAR AS account_id, NULL::VARCHAR AS channel, NULL::VARCHAR AS kind, " \
+           "NULL::VARCHAR AS value_hash, NULL::DATE AS linked_on WHERE false"  # fmt: skip
+
+
+class Who:
+    """Resolves the customers of a snapshot under way."""
+
+    def __init__(self, engine: Engine, intake: Intake, workspace: Workspace) -> None:
+        self.engine, self.intake = engine, intake
+        self.decisions = decisions_table(read_decisions(workspace))
+        self.has_links = self.has_consents = False
+
+    def learn(self, links: bool, consents: bool) -> None:
+        """Make the relations given_links, wishes and erased_accounts of the tables that the recipe gives."""
+        self.has_links, self.has_consents = links, consents
+        local = to_local("linked_at", self.intake.retailer.time_zone, USUAL_DAYS)
+        account = self._account()
+        given = (
+            f"SELECT {account} AS account_id, channel, kind, value AS value_hash, CAST({local} AS DATE) AS linked_on "
+            f"FROM {named('identity_links')}"
+        )
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE every_link AS {given if links else NO_LINKS}")
+        wished = to_local("wished_at", self.intake.retailer.time_zone, USUAL_DAYS)
+        wishes = f"SELECT {account} AS account_id, channel, wish, wished_at, CAST({wished} AS DATE) AS wished_on FROM {named('consents')}"
+        none = "SELECT ''::VARCHAR AS account_id, '' AS channel, '' AS wish, now()::TIMESTAMP AS wished_at, " \
+               "NULL::DATE AS wished_on WHERE false"  # fmt: skip
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE wishes AS {wishes if consents else none}")
+        self._erase()
+        self.engine.run(
+            "CREATE OR REPLACE TEMP TABLE given_links AS SELECT * FROM every_link "
+            "WHERE account_id NOT IN (SELECT account_id FROM erased_accounts)"
+        )
+
+    def _account(self) -> str:
+        shared = self.intake.identity.account_numbers == "shared"
+        return "channel_customer_id" if shared else "channel || ':' || channel_customer_id"
+
+    def _decisions(self) -> Any | None:
+        if not len(self.decisions):
+            return None
+        self.engine.ibis.create_table("decisions", self.decisions, overwrite=True, temp=True)
+        return self.engine.ibis.table("decisions")
+
+    def _erase(self) -> None:
+        table = self.engine.ibis.table
+        if not self.engine.rows("SELECT 1 FROM wishes WHERE wish = 'erase' LIMIT 1"):
+            self.engine.run("CREATE OR REPLACE TEMP TABLE erased_accounts (account_id VARCHAR)")
+            return
+        self.engine.run(
+            "CREATE OR REPLACE TEMP TABLE linked_accounts AS SELECT account_id, channel, DATE '1900-01-01' AS first_day "
+            "FROM every_link UNION SELECT account_id, channel, DATE '1900-01-01' FROM wishes"
+        )
+        erased_accounts(self.engine, table("linked_accounts"), table("every_link").drop("channel"), self._decisions(),
+                        table("wishes"), self.intake.identity)  # fmt: skip
+
+    def linked_before(self, before: Path | None) -> None:
+        """Make the relation twin_links: the links with which are `fresh`, that is, not in the snapshot before."""
+        file = before / LINKS if before is not None else None
+        if file is None or not file.is_file():
+            self.engine.run("CREATE OR REPLACE TEMP TABLE twin_links AS SELECT *, true AS fresh FROM given_links")
+            return
+        former = f"(SELECT * FROM read_parquet({literal(str(file))}) WHERE kind <> 'receipt')"
+        same = "account_id = old.account_id AND now.kind = old.kind AND now.value_hash = old.value_hash AND " \
+               "now.linked_on IS NOT DISTINCT FROM old.linked_on"  # fmt: skip
+        self.engine.run(
+            "CREATE OR REPLACE TEMP TABLE twin_links AS WITH moved AS ("
+            f"SELECT value_hash FROM {former} AS old WHERE NOT EXISTS (SELECT 1 FROM given_links AS now WHERE now.{same})"
+            f" UNION SELECT value_hash FROM given_links AS now WHERE NOT EXISTS (SELECT 1 FROM {former} AS old "
+            f"WHERE now.{same})) SELECT *, value_hash IN (SELECT value_hash FROM moved) AS fresh FROM given_links"
+        )
+
+    def write(self, folder: Path, visits: str, receipts: Any | None, last_day: date) -> dict[str, int]:
+        """Write accounts, customers and what explains them; returns their rows by table.
+
+        `visits` is a relation (account_id, channel, day, bought) of the whole history; `receipts` are links of orders
+        that two systems exported (account_id, kind, value_hash, linked_on).
+        """
+        self._gather(visits, receipts)
+        links = "SELECT account_id, kind, value_hash, linked_on FROM who_links ORDER BY ALL"
+        self.engine.run(f"COPY ({links}) TO {literal(str(folder / LINKS))} (FORMAT parquet, COMPRESSION zstd)")
+        decided = f"COPY (SELECT * FROM decisions ORDER BY ALL) TO {literal(str(folder / DECISIONS))} (FORMAT parquet)"
+        if self._decisions() is not None:
+            self.engine.run(decided)
+        table = self.engine.ibis.table
+        if not self.engine.rows("SELECT 1 FROM who_links LIMIT 1") and not len(self.decisions):
+            whose = table("who_accounts").select("account_id", customer_id="account_id").distinct()
+        else:
+            found = resolve(self.engine, table("who_accounts"), table("who_links"), self._decisions(),
+                            self.intake.identity, last_day)  # fmt: skip
+            self._write(folder, "identity_review", found.review, ["kind", "value_hash"])
+            self._write(folder, "identity_log", found.log, ["joined_on", "account_id", "customer_id_before"])
+            whose = found.accounts
+        return self._write_people(folder, whose, last_day)
+
+    def _gather(self, visits: str, receipts: Any | None) -> None:
+        more = ""
+        if receipts is not None:
+            self.engine.keep("receipts", receipts)
+            more = " UNION SELECT account_id, kind, value_hash, linked_on FROM receipts"
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP TABLE who_links AS SELECT account_id, kind, value_hash, linked_on FROM given_links{more}"
+        )
+        self.engine.run(
+            "CREATE OR REPLACE TEMP TABLE account_days AS SELECT account_id, min(day) FILTER (bought) AS "
+            f"first_purchase_on, max(day) FILTER (bought) AS last_purchase_on FROM {visits} GROUP BY account_id"
+        )
+        lines = f"SELECT account_id, channel, day FROM {visits}"
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW every_visit AS {lines}")
+        accounts = accounts_of(
+            self.engine.ibis.table("every_visit"), self.engine.ibis.table("given_links"), ALWAYS
+        )
+        self.engine.keep("who_accounts", accounts)
+
+    def _write_people(self, folder: Path, whose: Any, last_day: date) -> dict[str, int]:
+        table = self.engine.ibis.table
+        whose = self.engine.keep("whose", whose)
+        named = table("who_accounts").join(whose, "account_id")
+        named = named.select("account_id", "channel", "customer_id", "first_day")
+        rows = {"accounts": self._write(folder, "accounts", named, ["account_id", "channel"])}
+        consents = table("wishes") if self.has_consents else None
+        people = customers_of_accounts(whose, table("who_accounts"), table("account_days"), consents,
+                                       self.intake.identity, last_day)  # fmt: skip
+        rows["customers"] = self._write(folder, "customers", people, ["customer_id"])
+        return rows
+
+    def _write(self, folder: Path, name: str, rows: Any, order: list[str]) -> int:
+        return write_table(self.engine, rows, folder / name, order)
+
+
+def accounts_as_of(snapshot: Snapshot, as_of: date) -> pa.Table:
+    """Whose each account is by what was known at the end of `as_of`: account_id, customer_id.
+
+    Links and decisions that came later join nobody, and evidence that came to be shared later still joins.
+    """
+    links = snapshot.folder / LINKS
+    if as_of >= snapshot.last_day or not links.is_file() or not _has_rows(links):
+        return snapshot.read("accounts", columns=["account_id", "customer_id"]).group_by(
+            ["account_id", "customer_id"]
+        ).aggregate([])  # fmt: skip
+    identity = Identity.model_validate(snapshot.facts["recipe"]["identity"])
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="onebasket-") as scratch, engine_in(Path(scratch) / "who") as engine:
+        accounts = str(snapshot.folder / "accounts" / "part.parquet")
+        engine.run(f"CREATE TEMP VIEW accounts AS SELECT * FROM read_parquet({literal(accounts)})")
+        engine.run(f"CREATE TEMP VIEW links AS SELECT * FROM read_parquet({literal(str(links))})")
+        decided = None
+        if (snapshot.folder / DECISIONS).is_file():
+            engine.run(
+                f"CREATE TEMP VIEW decided AS SELECT * FROM read_parquet({literal(str(snapshot.folder / DECISIONS))})"
+            )
+            decided = engine.ibis.table("decided")
+        found = resolve(engine, engine.ibis.table("accounts").drop("customer_id"), engine.ibis.table("links"), decided,
+                        identity, as_of)  # fmt: skip
+        table: pa.Table = found.accounts.order_by(ibis.asc("account_id")).to_pyarrow()
+        return table
+
+
+def _has_rows(file: Path) -> bool:
+    import pyarrow.parquet as pq
+
+    return bool(pq.read_metadata(file).num_rows)

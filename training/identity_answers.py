@@ -1,0 +1,70 @@
+"""What a snapshot knows of who is who: one customer with the joins behind it, the list for review, the log."""
+
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+
+from features.errors import RecipeError, TableError
+from features.workspace import Snapshot
+
+Rows = list[dict[str, Any]]
+
+
+def check_resolved(snapshot: Snapshot) -> None:
+    """TableError if the snapshot was written without accounts."""
+    if not snapshot.holds("accounts"):
+        raise TableError(f"{snapshot.folder} names no accounts: run onebasket ingest again")
+
+
+def customer_of(snapshot: Snapshot, who: str) -> str:
+    """The customer that an account or a customer number belongs to; RecipeError if nobody has it."""
+    check_resolved(snapshot)
+    found = _rows(snapshot, "accounts", (pads.field("account_id") == who) | (pads.field("customer_id") == who))
+    if not found:
+        raise RecipeError(
+            f"no account and no customer {who!r} in the history up to {snapshot.last_day}: write it as in the table "
+            "accounts, such as app:1234 where account numbers are per channel"
+        )
+    return str(found[0]["customer_id"])
+
+
+def card_of(snapshot: Snapshot, who: str) -> dict[str, Any]:
+    """A customer: its accounts, its days, what joined the accounts and what was held back."""
+    customer = customer_of(snapshot, who)
+    accounts = _rows(snapshot, "accounts", pads.field("customer_id") == customer)
+    names = sorted({row["account_id"] for row in accounts})
+    own = _rows(snapshot, "customers", pads.field("customer_id") == customer)
+    joins = _rows(snapshot, "identity_log", pads.field("account_id").isin(names))
+    return {
+        "customer_id": customer,
+        **({name: own[0][name] for name in ("first_purchase_on", "last_purchase_on", "opted_out")} if own else {}),
+        "accounts": sorted(accounts, key=lambda row: (row["first_day"], row["account_id"], row["channel"])),
+        "joins": sorted(joins, key=lambda row: (row["joined_on"], row["account_id"])),
+        "held_back": [row for row in review_of(snapshot) if set(names) & set(row["sample"])],
+    }
+
+
+def review_of(snapshot: Snapshot) -> Rows:
+    """What people should look at, the values that would join most customers first."""
+    check_resolved(snapshot)
+    return sorted(
+        _rows(snapshot, "identity_review"),
+        key=lambda row: (-row["customers"], row["kind"], row["value_hash"], row["reason"]),
+    )
+
+
+def log_of(snapshot: Snapshot, who: str | None = None) -> Rows:
+    """The joins, the latest first: all of them, or those of one customer."""
+    check_resolved(snapshot)
+    where = None
+    if who is not None:
+        mine = _rows(snapshot, "accounts", pads.field("customer_id") == customer_of(snapshot, who))
+        where = pads.field("account_id").isin([row["account_id"] for row in mine])
+    rows = _rows(snapshot, "identity_log", where)
+    return sorted(rows, key=lambda row: (row["joined_on"], row["account_id"], row["kind"]), reverse=True)
+
+
+def _rows(snapshot: Snapshot, table: str, where: pc.Expression | None = None) -> Rows:
+    rows: Rows = snapshot.read(table, where).to_pylist() if snapshot.holds(table) else []
+    return rows
