@@ -13,7 +13,7 @@ from features.engine import Engine, engine_in, told
 from features.errors import SourceError, WorkspaceError
 from features.expressions import literal
 from features.judging import Door
-from features.keyed_hash import has_key, key_fingerprint
+from features.keyed_hash import has_key, identity_key, key_fingerprint
 from features.landing import DAY_OF, Landed, Landing, mapping_of
 from features.ledger import FOLDER, HISTORY_FORM, Ledger, content_hashes, content_of_all
 from features.lines import Lines
@@ -69,6 +69,9 @@ class _Ingest:
         self.dropped: dict[str, int] = {}
 
     def run(self) -> Snapshot:
+        if any(column.kind == "secret" for source in self.intake.sources.values()
+               for column in SOURCE_TABLES[source.table].columns):  # fmt: skip
+            identity_key()  # told before anything is read
         self._land()
         if self._nothing_changed():
             assert self.current is not None
