@@ -54,8 +54,8 @@ def _systems(world: World, person: Array, random: np.random.Generator) -> Array:
     weight = (world.people.own[:, person] >= 0) * np.array(LIKING)[:, None]
     weight[POS] = LIKING[POS]
     reached = np.cumsum(weight, axis=0)
-    chosen = (random.random(len(person)) * reached[-1] >= reached).sum(axis=0)
-    return np.minimum(chosen, len(SYSTEMS) - 1)
+    chosen: Array = (random.random(len(person)) * reached[-1] >= reached).sum(axis=0)
+    return chosen
 
 
 def _accounts(world: World, day: int, person: Array, system: Array, random: np.random.Generator) -> Array:

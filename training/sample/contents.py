@@ -157,5 +157,3 @@ def _lookalikes(
     return _copied(baskets, lines, chosen, household=house.astype(np.int64), person=stranger,
                    system=np.full(len(chosen), POS), account=card.astype(np.int64), delivery=none, cancelled=none,
                    at=baskets.at[chosen] // 60 * 60 + random.integers(0, 60, len(chosen)))  # fmt: skip
-
-

@@ -108,9 +108,11 @@ def _app(world: World, rows: Exported) -> dict[str, Part]:
         "sku": _quoted(named(rows.product, app_skus(world))), "qty": text(numbers.quantity(world, rows)),
         "unit": _quoted(named(rows.unit, UNIT_WORDS[APP])), "pay_fen": text(pa.array(rows.fen)),
         "discount_fen": text(pa.array(rows.discount)), "created": _quoted(utc_text(rows.at)),
-        "store": _quoted(named(rows.location, world.places.codes)), "mode": _quoted(_words(rows.delivery, "pickup", "home")),
+        "store": _quoted(named(rows.location, world.places.codes)),
+        "mode": _quoted(_words(rows.delivery, "pickup", "home")),
         "state": _quoted(named(np.where(rows.cancelled, 1, np.where(sold, 0, 2)), ["paid", "cancelled", "returned"])),
-        "refund_of": _quoted(numbers.sale_order_text(APP, rows)), "refund_line": _quoted(numbers.sale_line_text(APP, rows)),
+        "refund_of": _quoted(numbers.sale_order_text(APP, rows)),
+        "refund_line": _quoted(numbers.sale_line_text(APP, rows)),
         "updated": _quoted(utc_text(rows.stamp)),
     })  # fmt: skip
     return {"app": written}
@@ -172,7 +174,8 @@ def _platform(world: World, rows: Exported) -> dict[str, Part]:
 
 
 def gives(rows: Exported) -> Array:
-    return (rows.kind == RETURN) | (rows.kind == REFUND)
+    """Whether a line is about money or goods that go back."""
+    return np.isin(rows.kind, (RETURN, REFUND))
 
 
 def _group(world: World, rows: Exported) -> dict[str, Part]:

@@ -116,5 +116,3 @@ def _plain(table: Any) -> Any:
         for field in table.schema
     ])  # fmt: skip
     return table.cast(schema)
-
-

@@ -56,5 +56,21 @@ def first_day(text: str, days: int) -> date:
 
 
 # The first number of each stream of randomness.
-PRODUCTS, PRICES, PLACES, WEATHER, PEOPLE, EVIDENCE, CYCLES, VISITS, BASKETS, LINES, SHELVES, ORDERS, AFTER, DELIVERY, \
-    WISHES, STOCK = range(16)
+(
+    PRODUCTS,
+    PRICES,
+    PLACES,
+    WEATHER,
+    PEOPLE,
+    EVIDENCE,
+    CYCLES,
+    VISITS,
+    BASKETS,
+    LINES,
+    SHELVES,
+    ORDERS,
+    AFTER,
+    DELIVERY,
+    WISHES,
+    STOCK,
+) = range(16)

@@ -111,4 +111,3 @@ def versions_table(world: World, day: int, system: int, delivered: Delivered) ->
         "units": exact(rows.milli * 10, 4, DECIMAL), "cancelled": pa.array(rows.cancelled),
         "superseded": pa.array(np.arange(len(rows)) < len(first)), "why": named(why, WHY),
     })  # fmt: skip
-
