@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from training.command import command
+from training.command import WorkspaceOption, command
 
 Kind = Annotated[Literal["omnichannel"], typer.Argument(help="The kind of retailer.")]
 
 
 @command("the folder is incomplete: delete it")
-def sample(
+def sample(  # noqa: PLR0913, PLR0917  # each is an option of the command
     kind: Kind,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="A new or empty folder.")],
     customers: Annotated[int, typer.Option("--customers", min=200, max=5_000_000, help="How many people.")] = 2000,
@@ -23,6 +23,7 @@ def sample(
     ] = None,
     starts_on: Annotated[str, typer.Option("--starts-on", metavar="DAY", help="The first day.")] = "2024-01-01",
     files: Annotated[Literal["day", "month", "whole"], typer.Option("--files", help="What one file holds.")] = "day",
+    workspace: WorkspaceOption = None,  # accepted everywhere, needed elsewhere
 ) -> None:  # fmt: skip
     """Write what six systems of a retailer that never was export, a recipe, and the truth beside them.
 

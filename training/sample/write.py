@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from features.errors import SampleError
 from features.progress import Progress, silent
+from training.sample.baskets import PICKUP_DAYS
 from training.sample.cycles import DueDates
 from training.sample.files import writers
 from training.sample.layouts import STREAMS
@@ -70,7 +71,8 @@ def write_sample(plan: Plan, folder: Path, progress: Progress = silent, workers:
                 setting, parts.day, parts.demand, due.pop(parts.day, _nothing(setting)), share, folder / "truth"
             )
             step.advance()
-    for day, units in sorted(due.items()):  # group-buy that is fetched after the last day
+    for day in range(plan.days, plan.days + PICKUP_DAYS):  # group-buy that is fetched after the last day
+        units = due.pop(day, _nothing(setting))
         write_demand(setting, day, None, units, np.ones(units.shape), folder / "truth")
     return Written(lines, max(time.monotonic() - began, 0.001))
 
