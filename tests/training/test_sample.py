@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from features.errors import SampleError
+from features.expressions import scalar
 from tests.fixtures.sample_exports import every_line, lines_that_count, read
 from tests.fixtures.tiny_workspace import onebasket
 from training.recipe import load_recipe
@@ -224,6 +225,24 @@ def test_the_recipe_is_sound_and_finds_every_export(folder: Path):
         for place in [source.path, *(join.path for join in source.join)]:
             assert list(folder.glob(place)), f"{name}: {place}"
     assert set(truth(folder, "lines").source) == set(recipe.of_table("order_lines"))
+
+
+def test_every_expression_of_the_recipe_reads_columns_that_the_exports_have(folder: Path):
+    recipe = load_recipe(str(folder / "recipe.toml"))
+    for name, source in recipe.sources.items():
+        shapes = [(source.path, source), *((join.path, join) for join in source.join)]
+        columns = [column for path, shape in shapes
+                   for column in _columns(sorted(folder.glob(path))[0], shape.delimiter, shape.encoding)]  # fmt: skip
+        for column, expression in source.columns.items():
+            scalar(expression, columns, f"{name}.{column}")
+
+
+def _columns(path: Path, delimiter: str, encoding: str) -> list[str]:
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path).columns.tolist()
+    if path.suffix == ".jsonl":
+        return pd.read_json(path, lines=True).columns.tolist()
+    return pd.read_csv(path, sep=delimiter, encoding=encoding, nrows=1).columns.tolist()
 
 
 def test_a_promoted_product_sells_more_a_line(folder: Path):

@@ -30,7 +30,7 @@ from training.sample.truth_tables import write_demand, write_truth_tables
 from training.sample.world import Setting, World, draw_setting, draw_world
 
 Array = npt.NDArray[Any]
-WORTH_A_PROCESS = 1_000_000  # lines; fewer are written before another process has started
+WORTH_A_PROCESS = 200_000  # lines; fewer are written before another process has started
 WORKERS = 2  # each holds the customers: about 0.9 GiB for 650,000
 AHEAD_OF_WRITING = 3  # days that may wait to be written
 
