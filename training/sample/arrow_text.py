@@ -15,23 +15,24 @@ DECIMAL = pa.decimal128(18, 4)
 
 def digits(numbers: Array, width: int) -> Any:
     """Whole numbers of at least 0 as texts of `width` digits with leading zeros."""
-    powers = 10 ** np.arange(width - 1, -1, -1, dtype=np.int64)
-    figures = (numbers.astype(np.int64)[:, None] // powers % 10 + ord("0")).astype(np.uint8)
+    figures = np.empty((len(numbers), width), np.uint8)
+    rest = numbers.astype(np.int64)
+    for place in range(width - 1, -1, -1):
+        rest, figures[:, place] = np.divmod(rest, 10)
+    figures += ord("0")
     return _texts(figures)
 
 
 def letters(random: np.random.Generator, rows: int, width: int) -> Any:
     """Random texts of small letters and digits."""
     alphabet = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz0123456789", np.uint8)
-    return _texts(alphabet[random.integers(0, 36, (rows, width))])
+    return _texts(alphabet[random.integers(0, 36, (rows, width), np.uint8)])
 
 
 def _texts(characters: Array) -> Any:
     rows, width = characters.shape
     offsets = np.arange(rows + 1, dtype=np.int32) * width
-    return pa.StringArray.from_buffers(
-        rows, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(characters).tobytes())
-    )
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(characters.reshape(-1)))
 
 
 def join(*parts: Any) -> Any:
@@ -45,7 +46,7 @@ def exact(numbers: Array, scale: int, kind: Any | None = None) -> Any:
     halves[:, 0] = numbers
     halves[:, 1] = halves[:, 0] >> 63
     kind = kind or pa.decimal128(18, scale)
-    return pa.Decimal128Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(halves.tobytes())])
+    return pa.Decimal128Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(halves.reshape(-1))])
 
 
 def named(codes: Array, names: Any) -> Any:

@@ -146,11 +146,12 @@ def _shelf_prices(plan: Plan, category: Array, random: np.random.Generator) -> A
     changes[0] = False
     steps = np.where(changes, moves.uniform(-0.15, 0.15, changes.shape), 0.0)
     level = np.clip(np.cumsum(steps, axis=0), -0.35, 0.35)
-    return (np.round(first * np.exp(level) * 10) * 10).astype(np.int64)
+    fen: Array = (np.round(first * np.exp(level) * 10) * 10).astype(np.int64)
+    return fen
 
 
 def _promotions(plan: Plan, shelf: Array, launched: Array, ended: Array) -> Array:
-    """Each product is promoted about every ten weeks for one or two weeks, 10 to 35 % off, displayed every other time."""
+    """Each product is promoted about every ten weeks for one or two weeks, 10 to 35 % off, every other displayed."""
     random = plan.random(PRICES, 1)
     rows = []
     for product in range(shelf.shape[1]):
@@ -173,7 +174,7 @@ def _prices(shelf: Array, promotions: Array) -> tuple[Array, Array]:
 
 def _bundles(random: np.random.Generator, category: Array) -> tuple[Array, Array, Array]:
     """Bundles of three products that live throughout; their shares are tenths of the price."""
-    steady = np.flatnonzero((np.arange(len(category)) % PRODUCTS_PER_CATEGORY < 15))
+    steady = np.flatnonzero(np.arange(len(category)) % PRODUCTS_PER_CATEGORY < 15)
     parts = np.array([random.choice(steady, 3, replace=False) for _ in range(BUNDLES)])
     weighed = np.array([CATEGORIES[c].weighed for c in category])[parts]
     units = np.where(weighed, 1, random.integers(1, 4, parts.shape))

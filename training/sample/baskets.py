@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.sample.people import APP, GROUP, LIVE, MINI, POS, SHOP, SYSTEMS
+from training.sample.people import APP, GROUP, LIVE, MINI, POS, SHOP
 from training.sample.plan import BASKETS, SECONDS
 from training.sample.records import Baskets
 from training.sample.world import World
@@ -20,6 +20,7 @@ CROSS_BORDER = 0.04  # of the platform's orders are in USD
 FROM_STORE = 0.6  # of the platform's other orders leave from a store
 DELIVERED = 0.5  # of the app's and the mini-program's orders; the others are fetched in the store
 HOME = 0.88  # of the baskets are bought in the household's own store
+PICKUP_DAYS = 3  # at most between a group-buy's order and its pickup
 OPENS, CLOSES = 8 * 3600, 22 * 3600
 
 
@@ -54,8 +55,8 @@ def _systems(world: World, person: Array, random: np.random.Generator) -> Array:
     weight = (world.people.own[:, person] >= 0) * np.array(LIKING)[:, None]
     weight[POS] = LIKING[POS]
     reached = np.cumsum(weight, axis=0)
-    chosen = (random.random(len(person)) * reached[-1] >= reached).sum(axis=0)
-    return np.minimum(chosen, len(SYSTEMS) - 1)
+    chosen: Array = (random.random(len(person)) * reached[-1] >= reached).sum(axis=0)
+    return chosen
 
 
 def _accounts(world: World, day: int, person: Array, system: Array, random: np.random.Generator) -> Array:
@@ -104,7 +105,7 @@ def _locations(world: World, day: int, house: Array, system: Array, far: Array, 
 
 def _pickups(world: World, day: int, house: Array, system: Array, random: np.random.Generator) -> tuple[Array, Array]:
     """Group-buy is fetched one to three days later in the evening, in the household's store."""
-    later = random.integers(1, 4, len(house))
+    later = random.integers(1, PICKUP_DAYS + 1, len(house))
     at = world.plan.midnight(day) + later * SECONDS + 16 * 3600 + random.integers(0, 4 * 3600, len(house))
     store = stores_of(world, day, house, random)
     group = system == GROUP

@@ -1,6 +1,6 @@
 """What the systems know of whose an account is, some of it shared; and what people wish done with their data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,14 @@ from training.sample.plan import EVIDENCE, SECONDS, WISHES, Plan
 Array = npt.NDArray[Any]
 KINDS = ("member_card", "phone", "email", "unionid", "openid", "device")
 CARD, PHONE, EMAIL, UNION, OPEN, DEVICE = range(6)
+SHARED = ("", "family phone", "family device", "shop card", "shop phone")  # why a value is several people's
+OWN_VALUE, FAMILY_PHONE, FAMILY_DEVICE, SHOP_CARD, SHOP_PHONE = range(5)
 # how many of a system's accounts show each kind of evidence
 SHOWN = {
     POS: {CARD: 1.00, PHONE: 0.85},
     APP: {PHONE: 0.92, DEVICE: 0.95, CARD: 0.40, UNION: 0.30},
     MINI: {OPEN: 1.00, UNION: 0.88, PHONE: 0.50},
-    SHOP: {PHONE: 0.55, EMAIL: 0.25},
+    SHOP: {PHONE: 0.70, EMAIL: 0.25},
     GROUP: {PHONE: 0.70, UNION: 0.45},
     LIVE: {PHONE: 0.35},
 }
@@ -35,34 +37,38 @@ OPT_OUTS, ERASURES = 0.03, 0.003
 class Evidence:
     """Links by account: kind (index into KINDS), the value's text, and since when (local seconds, -1 for always).
 
-    `owner` is the person whom the value belongs to, `shared` says why it may be several people's: '', 'family
-    phone', 'family device', 'shop card' or 'shop phone'. `twin_ready` [person] is the first day on which the till's
-    card and the platform's account are known to have one phone of one person, or a day after the last.
+    `shared` is an index into SHARED. `twin_ready` [person] is the first day on which the till's card and the
+    platform's account are known to have one phone of one person, or a day after the last.
     """
 
     account: Array
     kind: Array
     value: Any
     since: Array
-    shared: Any
+    shared: Array
     twin_ready: Array
+
+    def without_links(self) -> "Evidence":
+        """What a day's orders need of it: `twin_ready` alone."""
+        none = self.account[:0]
+        return replace(self, account=none, kind=none, value=self.value[:0].take(pa.array([], pa.int32())), since=none,
+                       shared=self.shared[:0])  # fmt: skip
 
 
 def draw_evidence(plan: Plan, people: People) -> Evidence:
     """Draw who shows what."""
     random = plan.random(EVIDENCE)
     family_phone, family_device = _families(people, random)
-    account, kind = _shown(people, random)
+    account, kind = _shown(people, family_phone, random)
     person = people.account_person[account]
     holder = person.copy()  # whose value it is: the first of the household where a family shares it
-    first = np.searchsorted(people.household, people.household[person])
-    shares = {PHONE: family_phone[people.household[person]] & (kind == PHONE),
-              DEVICE: family_device[people.household[person]] & (kind == DEVICE)}  # fmt: skip
+    shares = {PHONE: family_phone[people.household[person]] & (kind == PHONE) & (person >= 0),
+              DEVICE: family_device[people.household[person]] & (kind == DEVICE) & (person >= 0)}  # fmt: skip
     for mask in shares.values():
-        holder[mask] = first[mask]
+        holder[mask] = np.searchsorted(people.household, people.household[person[mask]])
     value = _values(people, account, kind, holder, random)
     since = _since(plan, people, account, kind, random)
-    why = np.select([shares[PHONE], shares[DEVICE]], ["family phone", "family device"], "")
+    why = (shares[PHONE] * FAMILY_PHONE + shares[DEVICE] * FAMILY_DEVICE).astype(np.int8)
     ready = _twin_ready(plan, people, account, kind, since, why)
     till = _at_the_till(plan, people, random)
     return Evidence(
@@ -72,7 +78,7 @@ def draw_evidence(plan: Plan, people: People) -> Evidence:
 
 
 def _families(people: People, random: np.random.Generator) -> tuple[Array, Array]:
-    """Households that share a phone, or a tablet. Members of the first all have a card, or their case is open."""
+    """Households that share a phone, or a tablet. Of the first, two or more have a card."""
     size = np.bincount(people.household, minlength=people.households)
     cards = np.bincount(people.household, people.own[POS] >= 0, minlength=people.households)
     phone = (random.random(people.households) < FAMILY_PHONES) & (size > 1) & (cards > 1)
@@ -80,25 +86,32 @@ def _families(people: People, random: np.random.Generator) -> tuple[Array, Array
     return phone, device
 
 
-def _shown(people: People, random: np.random.Generator) -> tuple[Array, Array]:
-    """(account, kind) of every piece of evidence that is somebody's own or a family's."""
+def _shown(people: People, family_phone: Array, random: np.random.Generator) -> tuple[Array, Array]:
+    """(account, kind) of every piece of evidence that is somebody's own or a family's.
+
+    Who shares a phone has given it for the card: that two cards have it tells that it is a family's.
+    """
     accounts, kinds = [], []
     own = people.account_kind != GUEST
-    for system, shares in SHOWN.items():
+    for system, usual in SHOWN.items():
         of_system = np.flatnonzero((people.account_system == system) & own & (people.account_person >= 0))
-        given = {**shares, EMAIL: EMAILS} if system == APP else shares
-        for kind, share in given.items():
+        given = {**usual, EMAIL: EMAILS} if system == APP else usual
+        for one, share in given.items():
             chosen = of_system[random.random(len(of_system)) < share]
-            if kind == CARD and system == APP:
+            if one == CARD and system == APP:
                 chosen = chosen[people.own[POS][people.account_person[chosen]] >= 0]
             accounts.append(chosen)
-            kinds.append(np.full(len(chosen), kind, np.int8))
+            kinds.append(np.full(len(chosen), one, np.int8))
     guests = np.flatnonzero(people.account_kind == GUEST)
     users = people.own[APP][people.account_person[guests]]
     accounts += [guests, users]  # the device of the guest is the one that the user signs in on
     kinds += [np.full(len(guests), DEVICE, np.int8)] * 2
     cards = np.flatnonzero((people.account_system == POS) & (people.account_person < 0))
-    account, kind = np.concatenate([*accounts, cards]), np.concatenate([*kinds, np.full(len(cards), CARD, np.int8)])
+    family = np.flatnonzero(family_phone[people.household[np.maximum(people.account_person, 0)]] & own
+                            & (people.account_system == POS) & (people.account_person >= 0))  # fmt: skip
+    accounts += [cards, family]
+    kinds += [np.full(len(cards), CARD, np.int8), np.full(len(family), PHONE, np.int8)]
+    account, kind = np.concatenate(accounts), np.concatenate(kinds)
     # a user shows a device once: the guest's
     _, once = np.unique(account.astype(np.int64) * len(KINDS) + kind, return_index=True)
     return account[once], kind[once]
@@ -106,22 +119,21 @@ def _shown(people: People, random: np.random.Generator) -> tuple[Array, Array]:
 
 def _values(people: People, account: Array, kind: Array, holder: Array, random: np.random.Generator) -> Any:
     """The text of each value: equal for equal holders and kinds."""
-    persons = people.persons
-    number = random.permutation(persons).astype(np.int64)
-    tokens = letters(random, persons, 20)
-    who = pa.array(np.maximum(holder, 0))
-    card = people.own[POS][np.maximum(holder, 0)]
-    card = np.where(people.account_system[account] == POS, account, np.maximum(card, 0))
-    looks = [
-        people.account_text.take(pa.array(card)),
-        join("1", digits(3_000_000_000 + number * 7919 % 6_999_999_999, 10)).take(who),
-        join("kh", digits(number, 8), "@example.com").take(who),
-        join("unionid-", tokens).take(who),
-        people.account_text.take(pa.array(account)),
-        join("device-", digits(number, 9)).take(who),
-    ]
-    every = pa.concat_arrays(looks)
-    return every.take(pa.array(kind.astype(np.int64) * len(account) + np.arange(len(account))))
+    number = random.permutation(people.persons).astype(np.int64)
+    tokens = letters(random, people.persons, 20)
+    own = people.own[POS][holder]
+    card = np.where(people.account_system[account] == POS, account, own)
+    looks: dict[int, Any] = {
+        CARD: lambda rows: people.account_text.take(pa.array(card[rows])),
+        PHONE: lambda rows: join("1", digits(3_000_000_000 + number[holder[rows]] * 7919 % 6_999_999_999, 10)),
+        EMAIL: lambda rows: join("kh", digits(number[holder[rows]], 8), "@example.com"),
+        UNION: lambda rows: join("unionid-", tokens.take(pa.array(holder[rows]))),
+        OPEN: lambda rows: people.account_text.take(pa.array(account[rows])),
+        DEVICE: lambda rows: join("device-", digits(number[holder[rows]], 9)),
+    }
+    rows = [np.flatnonzero(kind == one) for one in looks]
+    written = pa.concat_arrays([look(part) for look, part in zip(looks.values(), rows, strict=True)])
+    return written.take(pa.array(np.argsort(np.concatenate(rows))))
 
 
 def _since(plan: Plan, people: People, account: Array, kind: Array, random: np.random.Generator) -> Array:
@@ -145,7 +157,7 @@ def _twin_ready(
     ready = np.zeros(people.persons, np.int64)
     seen = np.zeros((2, people.persons), bool)
     for place, system in enumerate((POS, SHOP)):
-        mask = (people.account_system[account] == system) & (kind == PHONE) & (why == "")
+        mask = (people.account_system[account] == system) & (kind == PHONE) & (why == OWN_VALUE)
         mask &= people.account_kind[account] == OWN
         person = people.account_person[account[mask]]
         day = np.where(since[mask] < 0, 0, (since[mask] - plan.midnight(0)) // SECONDS + 1)
@@ -166,7 +178,7 @@ def _at_the_till(plan: Plan, people: People, random: np.random.Generator) -> tup
     value = pa.concat_arrays([cards, phones]).take(pa.array(np.where(by_card, 0, len(card)) + np.arange(len(card))))
     since = plan.midnight(0) - random.integers(1, 700 * SECONDS, len(chosen))
     kind = np.where(by_card, CARD, PHONE).astype(np.int8)
-    return chosen, kind, value, since, np.where(by_card, "shop card", "shop phone")
+    return chosen, kind, value, since, np.where(by_card, SHOP_CARD, SHOP_PHONE).astype(np.int8)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -64,6 +65,20 @@ def encode(world: World, system: int, rows: Exported) -> dict[str, Part]:
     return ENCODERS[system](world, rows)
 
 
+def encode_apart(world: World, system: int, rows: Exported, bounds: list[int]) -> list[dict[str, Part]]:
+    """The same for runs of rows, between each two of `bounds`; written at once and cut apart, which is faster."""
+    runs = list(pairwise(bounds))
+    if system == SHOP:  # its headers are fewer than its rows
+        return [encode(world, system, rows.take(slice(first, last))) for first, last in runs]
+    if not runs:
+        return []
+    [(stream, part)] = encode(world, system, rows).items()
+    if not isinstance(part, bytes):
+        return [{stream: part.slice(first, last - first)} for first, last in runs]
+    ends = np.concatenate([[0], np.flatnonzero(np.frombuffer(part, np.uint8) == ord("\n")) + 1])
+    return [{stream: part[ends[first] : ends[last]]} for first, last in runs]
+
+
 def _csv(columns: list[Any], delimiter: str = ",", encoding: str = "utf-8") -> bytes:
     table = pa.table(columns, names=[str(number) for number in range(len(columns))])
     out = io.BytesIO()
@@ -108,9 +123,11 @@ def _app(world: World, rows: Exported) -> dict[str, Part]:
         "sku": _quoted(named(rows.product, app_skus(world))), "qty": text(numbers.quantity(world, rows)),
         "unit": _quoted(named(rows.unit, UNIT_WORDS[APP])), "pay_fen": text(pa.array(rows.fen)),
         "discount_fen": text(pa.array(rows.discount)), "created": _quoted(utc_text(rows.at)),
-        "store": _quoted(named(rows.location, world.places.codes)), "mode": _quoted(_words(rows.delivery, "pickup", "home")),
+        "store": _quoted(named(rows.location, world.places.codes)),
+        "mode": _quoted(_words(rows.delivery, "pickup", "home")),
         "state": _quoted(named(np.where(rows.cancelled, 1, np.where(sold, 0, 2)), ["paid", "cancelled", "returned"])),
-        "refund_of": _quoted(numbers.sale_order_text(APP, rows)), "refund_line": _quoted(numbers.sale_line_text(APP, rows)),
+        "refund_of": _quoted(numbers.sale_order_text(APP, rows)),
+        "refund_line": _quoted(numbers.sale_line_text(APP, rows)),
         "updated": _quoted(utc_text(rows.stamp)),
     })  # fmt: skip
     return {"app": written}
@@ -172,7 +189,8 @@ def _platform(world: World, rows: Exported) -> dict[str, Part]:
 
 
 def gives(rows: Exported) -> Array:
-    return (rows.kind == RETURN) | (rows.kind == REFUND)
+    """Whether a line is about money or goods that go back."""
+    return np.isin(rows.kind, (RETURN, REFUND))
 
 
 def _group(world: World, rows: Exported) -> dict[str, Part]:

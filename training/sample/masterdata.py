@@ -51,11 +51,15 @@ def write_masterdata(world: World, folder: Path) -> None:
 def _write(path: Path, columns: Columns, encoding: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pa.table({name: _plain(column) for name, column in columns.items()})
-    out = pa.BufferOutputStream()
-    pa.csv.write_csv(table, out, pa.csv.WriteOptions(include_header=False, quoting_style="none"))
-    header = (",".join(columns) + "\n").encode(encoding)
-    body = out.getvalue().to_pybytes()
-    path.write_bytes(header + (body if encoding == "utf-8" else body.decode().encode(encoding)))
+    options = pa.csv.WriteOptions(include_header=False, quoting_style="none")
+    with path.open("wb") as file:
+        file.write((",".join(columns) + "\n").encode(encoding))
+        if encoding == "utf-8":
+            pa.csv.write_csv(table, file, options)
+        else:
+            body = pa.BufferOutputStream()
+            pa.csv.write_csv(table, body, options)
+            file.write(body.getvalue().to_pybytes().decode().encode(encoding))
 
 
 def _plain(column: Any) -> Any:
@@ -191,5 +195,6 @@ def _consents(world: World) -> Columns:
     wishes, people = draw_wishes(world.plan, world.people), world.people
     return {
         "channel": named(people.account_system[wishes.account], SYSTEMS),
-        "account": people.account_text.take(pa.array(wishes.account)), "wish": wishes.wish, "wished_at": clock(wishes.at),
+        "account": people.account_text.take(pa.array(wishes.account)), "wish": wishes.wish,
+        "wished_at": clock(wishes.at),
     }  # fmt: skip

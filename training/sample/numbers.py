@@ -55,7 +55,8 @@ def sale_line_text(system: int, rows: Exported) -> Any:
 
 def gives_back(rows: Exported) -> Array:
     """Whether a line refers to the one that it gives back."""
-    return ((rows.kind == RETURN) | (rows.kind == REFUND)) & ~rows.silent
+    refers: Array = np.isin(rows.kind, (RETURN, REFUND)) & ~rows.silent
+    return refers
 
 
 def _or_null(mask: Array, make: Callable[[], Any]) -> Any:

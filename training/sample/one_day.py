@@ -15,7 +15,7 @@ from training.sample.baskets import draw_baskets
 from training.sample.contents import draw_contents
 from training.sample.cycles import DueDates
 from training.sample.delivery import deliver
-from training.sample.layouts import Part, encode
+from training.sample.layouts import Part, encode, encode_apart
 from training.sample.orders import numbered, rung_up
 from training.sample.people import POS, SHOP, SYSTEMS
 from training.sample.plan import SECONDS
@@ -61,8 +61,8 @@ def make_day(world: World, due: DueDates, day: int, truth: Path) -> DayParts:
         exported = sold[system].followed_by(twins) if system == POS else sold[system]
         delivered = deliver(world, day, system, exported)
         main |= encode(world, system, delivered.main)
-        for rows, days in ((delivered.later, delivered.later_on), (back, _days(world, back))):
-            _lay_later(world, system, rows, days, later)
+        days = np.concatenate([delivered.later_on, _days(world, back)])
+        _lay_later(world, system, delivered.later.followed_by(back), days, later)
         count += len(delivered.main) + len(delivered.later) + len(back)
         truly = sold[system].take(~sold[system].cancelled).followed_by(back)
         tables["lines"].append(lines_table(world, system, truly))
@@ -83,16 +83,11 @@ def _lay_later(
     world: World, system: int, rows: Exported, days: Array, later: dict[tuple[int, str], list[Part]]
 ) -> None:
     order = np.argsort(days, kind="stable")
-    for day, first, last in _runs(days[order]):
-        for stream, part in encode(world, system, rows.take(order[first:last])).items():
+    of_days, first = np.unique(days[order], return_index=True)
+    parts = encode_apart(world, system, rows.take(order), [*first.tolist(), len(order)])
+    for day, streams in zip(of_days.tolist(), parts, strict=True):
+        for stream, part in streams.items():
             later[day, stream].append(part)
-
-
-def _runs(sorted_days: Array) -> list[tuple[int, int, int]]:
-    """(day, first, last + 1) of each run of equal days."""
-    days, first = np.unique(sorted_days, return_index=True)
-    ends = [*first.tolist(), len(sorted_days)][1:]
-    return list(zip(days.tolist(), first.tolist(), ends, strict=True))
 
 
 def _exchanged(world: World, back: Exported) -> Ahead:

@@ -13,7 +13,7 @@ from training.sample.world import World
 
 Array = npt.NDArray[Any]
 RUNG_UP = 0.35  # of the platform's orders that leave from a store while it is open
-NUMBERED = 0.6  # of those bear the platform's number on the receipt
+NUMBERED = 0.1  # of those bear the platform's number though the customer would be known; of the others, all do
 TWIN_SECONDS = (60, 1200)  # between the platform's order and the receipt
 STAMPED_AFTER = 60  # seconds
 MOST_ORDERS = 10_000_000  # of a system and day

@@ -99,7 +99,8 @@ def _has_accounts(persons: int, random: np.random.Generator) -> Array:
     """[system, person]; those who would have more than MOST_ACCOUNTS leave out the ones they like least."""
     wish = random.random((len(SYSTEMS), persons)) / np.array(HAS_ACCOUNT)[:, None]
     within = np.argsort(np.argsort(wish, axis=0), axis=0) < MOST_ACCOUNTS
-    return (wish < 1) & within
+    has: Array = (wish < 1) & within
+    return has
 
 
 def _placed(chosen: Array, first: int) -> Array:

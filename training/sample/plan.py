@@ -12,7 +12,7 @@ Files = Literal["day", "month", "whole"]
 YEARS = range(2022, 2029)  # whose Spring Festival is known
 SECONDS = 86_400
 LOCAL_SECONDS = 8 * 3600  # Asia/Shanghai is eight hours ahead of UTC all year
-LINES_PER_PERSON_AND_DAY = 0.30  # measured over a year of a sample of 20,000; docs/sample.md
+LINES_PER_PERSON_AND_DAY = 0.466  # 3,000 customers over 366 days made 511,805
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class Records:
     def __len__(self) -> int:
         return len(getattr(self, fields(self)[0].name))
 
-    def take(self, rows: Array, **changes: Array) -> Self:
+    def take(self, rows: Array | slice, **changes: Array) -> Self:
         """The rows named, by number or mask; `changes` replace whole columns of the result."""
         taken = {field.name: getattr(self, field.name)[rows] for field in fields(self) if field.name not in changes}
         return type(self)(**taken, **changes)

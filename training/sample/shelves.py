@@ -10,7 +10,7 @@ from training.sample.assortment import Assortment
 from training.sample.baskets import CLOSES, OPENS
 from training.sample.plan import SECONDS, SHELVES
 from training.sample.records import Baskets, Lines, Records
-from training.sample.world import World
+from training.sample.world import Setting, World
 
 Array = npt.NDArray[Any]
 BLOCK = 4  # days
@@ -36,7 +36,7 @@ class Demand:
     ahead: Ahead
 
 
-def available_share(world: World, day: int) -> Array:
+def available_share(world: Setting, day: int) -> Array:
     """[location, product] share of the open hours before the shelf was empty; 1 where it never was."""
     random = world.plan.random(SHELVES, day // BLOCK)
     shape = (len(world.places.codes), world.goods.plain)

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 from training.sample.arrow_text import named
 from training.sample.plan import STOCK
 from training.sample.shelves import available_share
-from training.sample.world import World
+from training.sample.world import Setting
 
 
-def write_stock(world: World, day: int, folder: Path) -> None:
+def write_stock(world: Setting, day: int, folder: Path) -> None:
     """Write the day's file; only series that are offered are in it."""
     goods, places = world.goods, world.places
     share = available_share(world, day)

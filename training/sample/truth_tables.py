@@ -11,14 +11,15 @@ import pyarrow.parquet as pq
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from training.sample.arrow_text import clock, exact, join, named, utc
+from training.sample.arrow_text import exact, join, named, utc
 from training.sample.assortment import CATEGORIES
 from training.sample.cycles import SHAPE, VISIT
-from training.sample.evidence import draw_wishes
+from training.sample.evidence import KINDS as EVIDENCE_KINDS
+from training.sample.evidence import SHARED, SHOP_CARD, SHOP_PHONE, draw_wishes
 from training.sample.people import GUEST, KINDS, SYSTEMS
 from training.sample.shelves import Demand
 from training.sample.truth_rows import households, persons
-from training.sample.world import DISPLAYED, World
+from training.sample.world import DISPLAYED, Setting, World
 
 Array = npt.NDArray[Any]
 
@@ -76,7 +77,7 @@ def _components(world: World) -> Array:
     """A number for each account: equal where evidence of their own or of the family connects accounts of one person."""
     people, evidence = world.people, world.evidence
     accounts = len(people.account_person)
-    own = ~np.isin(evidence.shared, ("shop card", "shop phone")) & (people.account_person[evidence.account] >= 0)
+    own = ~np.isin(evidence.shared, (SHOP_CARD, SHOP_PHONE)) & (people.account_person[evidence.account] >= 0)
     account = evidence.account[own]
     value = evidence.value.filter(pa.array(own)).dictionary_encode().indices.to_numpy()
     pair = value.astype(np.int64) * people.persons + people.account_person[account]
@@ -98,11 +99,11 @@ def _households(world: World) -> Any:
 def _links(world: World) -> Any:
     """Why each piece of evidence is shared, without the value."""
     evidence = world.evidence
-    shared = pa.array(evidence.shared)
     return pa.table({
         "account_id": _account_ids(world, evidence.account),
-        "kind": named(evidence.kind, ("member_card", "phone", "email", "unionid", "openid", "device")).cast(pa.string()),
-        "value": evidence.value, "linked_at": clock(evidence.since), "shared": shared,
+        "kind": named(evidence.kind, EVIDENCE_KINDS).cast(pa.string()),
+        "value": evidence.value, "linked_at": utc(evidence.since),
+        "shared": named(evidence.shared, SHARED).cast(pa.string()),
     })  # fmt: skip
 
 
@@ -147,7 +148,7 @@ def _locations(world: World) -> Any:
     })  # fmt: skip
 
 
-def write_demand(world: World, day: int, demand: Demand | None, due: Array, share: Array, folder: Path) -> None:
+def write_demand(world: Setting, day: int, demand: Demand | None, due: Array, share: Array, folder: Path) -> None:
     """Write a day's demand: its own, and `due`, what was ordered before for this day ([location, product])."""
     wanted, sold = (due, due) if demand is None else (demand.wanted + due, demand.sold + due)
     location, product = np.nonzero(wanted)
@@ -155,7 +156,8 @@ def write_demand(world: World, day: int, demand: Demand | None, due: Array, shar
         "product_id": named(product, world.goods.codes).cast(pa.string()),
         "location_id": named(location, world.places.codes).cast(pa.string()),
         "day": pa.array([world.plan.date(day)] * len(product), pa.date32()),
-        "demanded_units": exact(wanted[location, product] * 10, 4), "sold_units": exact(sold[location, product] * 10, 4),
+        "demanded_units": exact(wanted[location, product] * 10, 4),
+        "sold_units": exact(sold[location, product] * 10, 4),
         "available_share": share[location, product], "censored": share[location, product] < 1,
     })  # fmt: skip
     path = folder / "demand" / f"demand-{world.plan.date(day):%Y%m%d}.parquet"

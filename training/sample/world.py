@@ -16,27 +16,38 @@ MOST_RESPONSE = 4.0
 
 
 @dataclass(frozen=True)
-class World:
-    """The retailer, its customers and its days."""
+class Setting:
+    """What is small however many customers there are: goods, places and days."""
 
     plan: Plan
     goods: Assortment
     places: Places
     days: Days
+
+
+@dataclass(frozen=True)
+class World(Setting):
+    """The retailer and its customers."""
+
     people: People
     evidence: Evidence
     habits: Habits
 
 
+def draw_setting(plan: Plan) -> Setting:
+    """Draw what does not depend on customers."""
+    return Setting(plan, draw_assortment(plan), draw_places(plan), draw_days(plan))
+
+
 def draw_world(plan: Plan) -> World:
     """Draw the world of a plan."""
-    goods, places = draw_assortment(plan), draw_places(plan)
-    people = draw_people(plan, places)
-    return World(plan, goods, places, draw_days(plan), people, draw_evidence(plan, people),
-                 draw_habits(plan, people, goods))  # fmt: skip
+    setting = draw_setting(plan)
+    people = draw_people(plan, setting.places)
+    return World(plan, setting.goods, setting.places, setting.days, people, draw_evidence(plan, people),
+                 draw_habits(plan, people, setting.goods))  # fmt: skip
 
 
-def response(world: World, day: int) -> Array:
+def response(world: Setting, day: int) -> Array:
     """[region, product] factor on the units of a line: price, display, season, weather and holidays.
 
     (price / first price)^-elasticity × display × exp(season × cos(2π (day of year - peak) / 365.25))
@@ -54,4 +65,5 @@ def response(world: World, day: int) -> Array:
         factor *= np.array([category.holiday for category in chosen])
     warmth = np.array([category.warmth for category in chosen])
     off = days.seen[day, :, 1] - days.usual[day]
-    return np.minimum(factor * np.exp(warmth * off[:, None] / 10), MOST_RESPONSE)
+    limited: Array = np.minimum(factor * np.exp(warmth * off[:, None] / 10), MOST_RESPONSE)
+    return limited
