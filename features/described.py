@@ -51,9 +51,11 @@ def described(
     key = ", ".join(f"{quoted(column)}" for column in table.key)
     view = f"rows_{table.name}"
     engine.run(
-        f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT rows.*, places.rank AS onebasket_rank, places.name AS onebasket_name, "
+        f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT rows.*, places.rank AS onebasket_rank, places.name AS "
+        f"onebasket_name, "
         f"hash({key}) AS onebasket_key FROM ({' UNION ALL BY NAME '.join(parts)}) AS rows JOIN (VALUES {places}) AS "
-        f"places(source, file, rank, name) ON rows.onebasket_source = places.source AND rows.onebasket_file = places.file"
+        f"places(source, file, rank, name) ON rows.onebasket_source = places.source AND rows.onebasket_file = "
+        f"places.file"
     )
     engine.run(f"CREATE OR REPLACE TEMP TABLE again_{table.name} AS SELECT onebasket_key FROM {view} GROUP BY 1 "
                "HAVING count(*) > 1")  # fmt: skip

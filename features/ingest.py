@@ -193,7 +193,8 @@ class _Ingest:
         if visits is None or not visits.is_dir():
             return set()
         rows = self.engine.rows(
-            f"SELECT DISTINCT day FROM read_parquet({literal(str(visits / '**' / '*.parquet'))}, hive_partitioning = false) "
+            f"SELECT DISTINCT day FROM read_parquet({literal(str(visits / '**' / '*.parquet'))}, "
+            f"hive_partitioning = false) "
             "WHERE account_id IN (SELECT account_id FROM erased_accounts)"
         )
         return {row[0] for row in rows}
@@ -213,7 +214,8 @@ class _Ingest:
             return {date.fromisoformat(day) for day in one.days}
         file = str(one.parquet(self.workspace))
         rows = self.engine.rows(
-            "SELECT DISTINCT unnest(generate_series(starts_on, least(ends_on, starts_on + 3660), INTERVAL 1 DAY))::DATE "
+            "SELECT DISTINCT unnest(generate_series(starts_on, least(ends_on, starts_on + 3660), INTERVAL 1 "
+            "DAY))::DATE "
             f"FROM read_parquet('{file}') WHERE onebasket_reason IS NULL"
         )
         return {row[0] for row in rows}

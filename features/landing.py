@@ -225,7 +225,8 @@ class Landing:
             if table.name == "order_lines":
                 local = to_local("ordered_at", self.door.intake.retailer.time_zone, self.door.span)
                 query = (
-                    f"SELECT * EXCLUDE ({CONTENT}, source), CAST({local} AS DATE) AS day, CASE WHEN source_line_id IS NOT NULL "
+                    f"SELECT * EXCLUDE ({CONTENT}, source), CAST({local} AS DATE) AS day, CASE WHEN "
+                    f"source_line_id IS NOT NULL "
                     f"THEN hash(source_line_id) ELSE hash({CONTENT}, 1) END AS {KEY} FROM ({query})"
                 )
             self._compiled[known] = query

@@ -57,8 +57,10 @@ class Lines:
             counting = f" WHERE NOT EXISTS (SELECT 1 FROM {LOSERS} AS losing WHERE losing.source = {literal(source)} " \
                        f"AND losing.file = rows.onebasket_file AND losing.row = rows.{ROW})"  # fmt: skip
         line = f"coalesce(source_line_id, onebasket_file || '#' || {ROW}) AS source_line_id"
-        return f"SELECT {literal(source)} AS source, {line}, {listed}, day, order_id AS order_number, {self._unified(source)}, " \
-               f"onebasket_file, {ROW} FROM ({rows}) AS rows{counting}"  # fmt: skip
+        return (
+            f"SELECT {literal(source)} AS source, {line}, {listed}, day, order_id AS order_number, "
+            f"{self._unified(source)}, onebasket_file, {ROW} FROM ({rows}) AS rows{counting}"
+        )
 
     def _unified(self, source: str) -> str:
         order = f"{literal(source + ':')} || order_id" if self.several else "order_id"

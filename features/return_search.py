@@ -82,8 +82,8 @@ class ReturnSearch:
         run = self.engine.run
         twins = ""
         if self.ledger.rows.get("order_twins"):
-            twins = " UNION SELECT twin.kept_source, twin.kept_order_id FROM asked_returns AS back JOIN order_twins AS " \
-                    "twin ON back.source = twin.source AND coalesce(back.returns_order_id, back.order_number) = " \
+            twins = " UNION SELECT twin.kept_source, twin.kept_order_id FROM asked_returns AS back JOIN order_twins " \
+                    "AS twin ON back.source = twin.source AND coalesce(back.returns_order_id, back.order_number) = " \
                     "twin.order_number WHERE twin.kept_order_id IS NOT NULL"  # fmt: skip
         prefix = "source || ':' || " if self.lines.several else ""
         run(
@@ -96,12 +96,14 @@ class ReturnSearch:
             "WHERE returns_line_id IS NOT NULL")  # fmt: skip
         run(
             f"CREATE OR REPLACE TEMP TABLE found_sales AS SELECT {', '.join(NEEDED)} FROM ({sales}) AS sale "
-            "WHERE quantity > 0 AND (EXISTS (SELECT 1 FROM asked_orders AS asked WHERE asked.order_id = sale.order_id) OR "
+            "WHERE quantity > 0 AND (EXISTS (SELECT 1 FROM asked_orders AS asked WHERE asked.order_id = "
+            "sale.order_id) OR "
             "EXISTS (SELECT 1 FROM asked_products AS asked WHERE asked.account_id = sale.account_id AND "
             "asked.product_id = sale.product_id) OR EXISTS (SELECT 1 FROM asked_lines AS asked WHERE "
             "asked.source = sale.source AND asked.returns_line_id = sale.source_line_id))"
         )
-        taken = "SELECT NULL::VARCHAR AS sale_order_id, NULL::VARCHAR AS sale_line_id, 0::DECIMAL(18, 4) AS units WHERE false"
+        taken = "SELECT NULL::VARCHAR AS sale_order_id, NULL::VARCHAR AS sale_line_id, 0::DECIMAL(18, 4) AS units " \
+                "WHERE false"  # fmt: skip
         if stands:
             taken = f"SELECT sale_order_id, sale_line_id, units FROM ({stands}) WHERE sale_line_id IS NOT NULL"
         run(

@@ -76,7 +76,8 @@ class TwinSearch:
         """Days on which accounts ordered that share evidence which is new."""
         files = self._files(HEADERS)
         rows = self.engine.rows(
-            f"WITH moved AS (SELECT account_id, min(coalesce(fresh.linked_on, {NO_DAY})) AS since FROM {links} AS every "
+            f"WITH moved AS (SELECT account_id, min(coalesce(fresh.linked_on, {NO_DAY})) AS since FROM "
+            f"{links} AS every "
             f"JOIN (SELECT value_hash, min(coalesce(linked_on, {NO_DAY})) AS linked_on FROM {links} WHERE fresh "
             "GROUP BY 1) AS fresh USING (value_hash) GROUP BY account_id) "
             f"SELECT DISTINCT day FROM {files} JOIN moved USING (account_id) WHERE day >= since"
@@ -122,8 +123,7 @@ class TwinSearch:
         since = min(asked, default=None) if former else None
         pairs = self._files(PAIRS)
         if not pairs:
-            changed = self._changed(former, "SELECT NULL::VARCHAR, NULL::DATE, NULL::VARCHAR WHERE false")
-            return changed
+            return self._changed(former, "SELECT NULL::VARCHAR, NULL::DATE, NULL::VARCHAR WHERE false")
         later = f" WHERE day >= DATE '{since}'" if since else ""
         self.engine.run(f"CREATE OR REPLACE TEMP VIEW every_pair AS SELECT * FROM {pairs}{later}")
         decided = self.engine.ibis.read_parquet(former, table_name="former_twins") if former else None

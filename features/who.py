@@ -45,7 +45,10 @@ class Who:
         )
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE every_link AS {given if links else NO_LINKS}")
         wished = to_local("wished_at", self.intake.retailer.time_zone, USUAL_DAYS)
-        wishes = f"SELECT {account} AS account_id, channel, wish, wished_at, CAST({wished} AS DATE) AS wished_on FROM {named('consents')}"
+        wishes = (
+            f"SELECT {account} AS account_id, channel, wish, wished_at, CAST({wished} AS DATE) AS wished_on "
+            f"FROM {named('consents')}"
+        )
         none = "SELECT ''::VARCHAR AS account_id, '' AS channel, '' AS wish, now()::TIMESTAMP AS wished_at, " \
                "NULL::DATE AS wished_on WHERE false"  # fmt: skip
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE wishes AS {wishes if consents else none}")
@@ -71,7 +74,8 @@ class Who:
             self.engine.run("CREATE OR REPLACE TEMP TABLE erased_accounts (account_id VARCHAR)")
             return
         self.engine.run(
-            "CREATE OR REPLACE TEMP TABLE linked_accounts AS SELECT account_id, channel, DATE '1900-01-01' AS first_day "
+            "CREATE OR REPLACE TEMP TABLE linked_accounts AS SELECT account_id, channel, DATE '1900-01-01' "
+            "AS first_day "
             "FROM every_link UNION SELECT account_id, channel, DATE '1900-01-01' FROM wishes"
         )
         erased_accounts(self.engine, table("linked_accounts"), table("every_link").drop("channel"), self._decisions(),
@@ -88,7 +92,8 @@ class Who:
                "now.linked_on IS NOT DISTINCT FROM old.linked_on"  # fmt: skip
         self.engine.run(
             "CREATE OR REPLACE TEMP TABLE twin_links AS WITH moved AS ("
-            f"SELECT value_hash FROM {former} AS old WHERE NOT EXISTS (SELECT 1 FROM given_links AS now WHERE now.{same})"
+            f"SELECT value_hash FROM {former} AS old WHERE NOT EXISTS (SELECT 1 FROM given_links AS now WHERE "
+            f"now.{same})"
             f" UNION SELECT value_hash FROM given_links AS now WHERE NOT EXISTS (SELECT 1 FROM {former} AS old "
             f"WHERE now.{same})) SELECT *, value_hash IN (SELECT value_hash FROM moved) AS fresh FROM given_links"
         )
@@ -122,7 +127,8 @@ class Who:
             self.engine.keep("receipts", receipts)
             more = " UNION SELECT account_id, kind, value_hash, linked_on FROM receipts"
         self.engine.run(
-            f"CREATE OR REPLACE TEMP TABLE who_links AS SELECT account_id, kind, value_hash, linked_on FROM given_links{more}"
+            f"CREATE OR REPLACE TEMP TABLE who_links AS SELECT account_id, kind, value_hash, linked_on FROM "
+            f"given_links{more}"
         )
         self.engine.run(
             "CREATE OR REPLACE TEMP TABLE account_days AS SELECT account_id, min(day) FILTER (bought) AS "
