@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from features.engine import memory_limit
 from features.expressions import literal
-from features.history import Float, day_number
+from features.history import day_number
 from features.panel import Bools, Short
 from features.tables import EVERY_LOCATION
 from features.workspace import Snapshot
@@ -26,6 +26,7 @@ TABLES = ("demand_history", "plans", "stock", "listings", "prices")
 PLANNED = {"display": "display IS NOT NULL", "promotion": "promotion IS NOT NULL OR planned_price IS NOT NULL"}
 PAID, SHELF = 1, 2  # where a price comes from
 Numbers = npt.NDArray[np.int64]
+Real = npt.NDArray[Any]  # of the floating kind that the cells hold
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Window:
 
 
 class Prices(NamedTuple):
-    """price float32, NaN where unknown; origin int8, PAID or SHELF, 0 where unknown; both carried forward."""
+    """price by day, NaN where unknown; origin int8: PAID, SHELF, or 0 where unknown. Both carried forward."""
 
-    price: Float
+    price: Real
     origin: npt.NDArray[np.int8]
 
 
@@ -60,6 +61,7 @@ class Cells:
     window: Window
     count: int
     held: frozenset[str]  # tables of the snapshot
+    number: type[np.floating[Any]] = np.float32  # of units, shares and prices
 
     def rows(self, query: str) -> Iterator[list[npt.NDArray[Any]]]:
         """Columns of the query's rows in batches."""
@@ -68,9 +70,9 @@ class Cells:
         for batch in self.engine.execute(query, used).to_arrow_reader(BATCH_ROWS):
             yield [column.to_numpy(zero_copy_only=False) for column in batch.columns]
 
-    def demand(self, column: str) -> Float:
+    def demand(self, column: str) -> Real:
         """A column of demand_history, 0 on days without a row."""
-        matrix = np.zeros((self.count, self.window.days), np.float32)
+        matrix = np.zeros((self.count, self.window.days), self.number)
         query = (
             f"SELECT code, day - $first_day AS place, {column} FROM demand_history JOIN series "
             f"USING (location_id, product_id) WHERE day BETWEEN $first_day AND $as_of AND {column} > 0"
@@ -79,14 +81,14 @@ class Cells:
             matrix[code, place] = units
         return matrix
 
-    def available(self, sold: Float) -> Float | None:
+    def available(self, sold: Real) -> Real | None:
         """Share of open hours with stock, NaN where unknown; None where no stock is given.
 
         Where only closing stock is given, a day between two closings without any, on which nothing sold, had none.
         """
         if "stock" not in self.held:
             return None
-        available = np.full((self.count, self.window.days), np.nan, np.float32)
+        available = np.full((self.count, self.window.days), np.nan, self.number)
         query = (
             "SELECT code, day - $first_day AS place, available_share FROM stock JOIN series "
             "USING (location_id, product_id) WHERE day BETWEEN $first_day AND $as_of AND available_share IS NOT NULL"
@@ -99,12 +101,12 @@ class Cells:
         available[empty] = 0
         return available
 
-    def closing(self, *, with_day_before: bool = False) -> Float | None:
+    def closing(self, *, with_day_before: bool = False) -> Real | None:
         """Units on the shelf at closing time, NaN where unknown; None where no stock is given."""
         if "stock" not in self.held:
             return None
         before = int(with_day_before)
-        closing = np.full((self.count, self.window.days + before), np.nan, np.float32)
+        closing = np.full((self.count, self.window.days + before), np.nan, self.number)
         query = (
             f"SELECT code, day - $first_day + {before} AS place, closing_units FROM stock JOIN series "
             f"USING (location_id, product_id) WHERE day BETWEEN $first_day - {before} AND $as_of "
@@ -117,7 +119,7 @@ class Cells:
     def prices(self) -> Prices:
         """Prices paid, and shelf prices where set, each carried forward until the next; from before the window too."""
         shape = (self.count, self.window.days)
-        price, origin = np.full(shape, np.nan, np.float32), np.zeros(shape, np.int8)
+        price, origin = np.full(shape, np.nan, self.number), np.zeros(shape, np.int8)
         events = (
             f"SELECT code, day, price, {PAID}::TINYINT AS origin FROM demand_history JOIN series "
             "USING (location_id, product_id) WHERE day <= $as_of AND price IS NOT NULL AND sold_units > 0"
@@ -195,7 +197,7 @@ def reader(snapshot: Snapshot) -> Iterator[tuple[duckdb.DuckDBPyConnection, froz
         yield engine, held
 
 
-def ranged_days(cells: Cells, launch: Numbers, sold: Float) -> tuple[Bools | None, Numbers]:
+def ranged_days(cells: Cells, launch: Numbers, sold: Real) -> tuple[Bools | None, Numbers]:
     """Which days each series was on offer, and the day number of its launch, its first sale or listing.
 
     `launch` are first sales, `sold` units by day. A day with a sale was on offer whatever the listings say. None where

@@ -91,13 +91,7 @@ class Panel:
 
         Days that the calendar does not reach count as open.
         """
-        answer = np.broadcast_to(_open_days(self.facts, first, count), (len(self), count))
-        if self.calendar is None:
-            return answer
-        answer = answer.copy()
-        for rows, facts in self.own_calendars():
-            answer[rows] = _open_days(facts, first, count)
-        return answer
+        return open_matrix(self.facts, self.calendar, self.own_facts, first, (len(self), count))
 
     def own_calendars(self) -> Iterator[tuple[Bools, DayFacts]]:
         """Which series have another calendar than `facts`, bool [series], and it."""
@@ -153,6 +147,18 @@ class Panel:
 
     def target_dates(self, horizon_days: int) -> list[date]:
         return [self.as_of + timedelta(days=step) for step in range(1, horizon_days + 1)]
+
+
+def open_matrix(
+    facts: DayFacts, calendar: Int | None, own_facts: tuple[DayFacts, ...], first: date, shape: tuple[int, int]
+) -> Bools:
+    """Whether each of shape[0] series is open on shape[1] days from `first` on; bool, read-only. See Panel.is_open."""
+    answer = np.broadcast_to(_open_days(facts, first, shape[1]), shape)
+    if calendar is not None:
+        answer = answer.copy()
+        for number, own in enumerate(own_facts):
+            answer[calendar == number] = _open_days(own, first, shape[1])
+    return answer
 
 
 def _open_days(facts: DayFacts, first: date, count: int) -> Bools:

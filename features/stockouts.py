@@ -11,6 +11,7 @@ which others are in the panel makes no difference.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,7 +83,7 @@ def suspected_stockouts(panel: Panel, settings: StockoutSettings | None = None) 
 
 
 def improbable_runs(
-    units: Float, in_stock: Bools | None = None, settings: StockoutSettings | None = None
+    units: npt.NDArray[np.floating[Any]], in_stock: Bools | None = None, settings: StockoutSettings | None = None
 ) -> SuspectedStockouts:
     """Flag the improbable runs of units [series, days]: NaN says nothing of a day and breaks no run.
 
@@ -97,7 +98,7 @@ def improbable_runs(
     return found
 
 
-def _zero_runs(units: Float, in_stock: Bools | None) -> _Runs:
+def _zero_runs(units: npt.NDArray[Any], in_stock: Bools | None) -> _Runs:
     """Runs of days without a sale, each after a sale of its series; days in between that say nothing are left out."""
     sold = units > 0
     columns = np.arange(units.shape[1])
@@ -111,7 +112,7 @@ def _zero_runs(units: Float, in_stock: Bools | None) -> _Runs:
     return _Runs(row, day, np.cumsum(new) - 1, row[new], sale[new])
 
 
-def _judged(units: Float, runs: _Runs, settings: StockoutSettings) -> SuspectedStockouts:
+def _judged(units: npt.NDArray[Any], runs: _Runs, settings: StockoutSettings) -> SuspectedStockouts:
     """Judge every run by the units of the days before it."""
     rate, hazard, evidence, days = _before(units, runs)
     slot = (runs.day - runs.last_sale[runs.run]) % WEEK
@@ -131,7 +132,7 @@ def _judged(units: Float, runs: _Runs, settings: StockoutSettings) -> SuspectedS
     return answer
 
 
-def _before(units: Float, runs: _Runs) -> tuple[Doubles, Doubles, Doubles, Places]:
+def _before(units: npt.NDArray[Any], runs: _Runs) -> tuple[Doubles, Doubles, Doubles, Places]:
     """Of the window before each run: rate and hazard by weekday [runs, 7], evidence [runs] and days seen [runs].
 
     Weekday 0 is that of the sale before the run. The window ends before that sale: a window that is chosen to end on
