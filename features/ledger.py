@@ -12,6 +12,7 @@ from features.landing import Landed
 from features.workspace import Snapshot
 
 FOLDER = "ledger"
+LEDGER_FORM = 1  # raised whenever the ledger itself is written otherwise
 HISTORY_FORM = 1  # raised whenever tables are made otherwise from the same lines
 
 
@@ -48,7 +49,7 @@ class Ledger:
 
     def save(self, folder: Path) -> None:
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        text = json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        text = json.dumps({"form": LEDGER_FORM, **asdict(self)}, ensure_ascii=False, sort_keys=True)
         (folder / FOLDER / "ledger.json").write_text(text, "utf-8")
 
     @classmethod
@@ -60,6 +61,8 @@ class Ledger:
         if not file.is_file():
             return None
         content = json.loads(file.read_text("utf-8"))
+        if content.pop("form", None) != LEDGER_FORM:
+            return None
         content["landed"] = [Landed(**landed) for landed in content["landed"]]
         return cls(**content)
 

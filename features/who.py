@@ -2,10 +2,12 @@
 
 from datetime import date
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.decisions import decisions_table, read_decisions
 from features.described import named
@@ -166,9 +168,7 @@ def accounts_as_of(snapshot: Snapshot, as_of: date) -> pa.Table:
             ["account_id", "customer_id"]
         ).aggregate([])  # fmt: skip
     identity = Identity.model_validate(snapshot.facts["recipe"]["identity"])
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="onebasket-") as scratch, engine_in(Path(scratch) / "who") as engine:
+    with engine_in(Path(mkdtemp(prefix="onebasket-"))) as engine:
         accounts = str(snapshot.folder / "accounts" / "part.parquet")
         engine.run(f"CREATE TEMP VIEW accounts AS SELECT * FROM read_parquet({literal(accounts)})")
         engine.run(f"CREATE TEMP VIEW links AS SELECT * FROM read_parquet({literal(str(links))})")
@@ -185,6 +185,4 @@ def accounts_as_of(snapshot: Snapshot, as_of: date) -> pa.Table:
 
 
 def _has_rows(file: Path) -> bool:
-    import pyarrow.parquet as pq
-
     return bool(pq.read_metadata(file).num_rows)

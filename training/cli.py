@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from training.commands_answer import forecast, orders, recommend
+from training.commands_answer import demand, forecast, orders, recommend
 from training.commands_data import ingest, recipes
 from training.commands_identity import identity
 from training.commands_learn import backtest, train
@@ -17,7 +17,7 @@ from training.commands_serve import demo, serve
 
 COMMANDS = (
     demo, ingest, recipes, train, backtest, release, rollback, models, serve, recommend, forecast, orders,
-    identity, sample, recipe,
+    identity, sample, recipe, demand,
 )  # fmt: skip
 
 app = typer.Typer(
