@@ -41,7 +41,7 @@ class Landed:
     """One file of an export, landed.
 
     `name` is its path below the data folder, `content` the hash of its bytes, `mark` its size and time on disk;
-    `days` counts its usable rows by local day where its table has days.
+    `days` counts its usable rows by local day where its table has days; `first_line` as in Export.
     """
 
     source: str
@@ -53,6 +53,7 @@ class Landed:
     reasons: dict[str, int]
     days: dict[str, int]
     numbered: bool
+    first_line: int = 0
 
     @property
     def id(self) -> str:
@@ -159,7 +160,7 @@ class Landing:
         if day and not export.numbered and _is_unsorted(rows, day):
             _sort(self.engine, rows, day)
             numbered = True
-        facts = self._facts(rows, day, export) | {"numbered": numbered}
+        facts = self._facts(rows, day, export) | {"numbered": numbered, "first_line": export.first_line}
         if export.broken:
             (unfinished / "broken.json").write_text(json.dumps([asdict(line) for line in export.broken],
                                                                ensure_ascii=False), "utf-8")  # fmt: skip

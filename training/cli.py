@@ -12,9 +12,11 @@ from training.commands_identity import identity
 from training.commands_learn import backtest, train
 from training.commands_release import models, release, rollback
 from training.commands_serve import demo, serve
+from training.commands_trace import trace
 
 COMMANDS = (
     demo, ingest, recipes, train, backtest, release, rollback, models, serve, recommend, forecast, orders, identity,
+    trace,
 )  # fmt: skip
 
 app = typer.Typer(
