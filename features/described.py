@@ -24,6 +24,11 @@ class Described:
     dropped: dict[str, int]
 
 
+def named(table: str) -> str:
+    """The relation of a table's rows in the engine."""
+    return f"described_{table}"
+
+
 def described(
     engine: Engine, workspace: Workspace, table: Table, landed: Sequence[Landed], sources: Sequence[str],
     where: str = "true",
@@ -65,11 +70,11 @@ def described(
         plain += (
             f" WHERE onebasket_key NOT IN ({again}) UNION ALL SELECT {listed} FROM ranked_{table.name} WHERE place = 1"
         )
-    engine.run(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS {plain}")
+    engine.run(f"CREATE OR REPLACE TEMP VIEW {named(table.name)} AS {plain}")
     dropped = dict(
         engine.rows(f"SELECT onebasket_source, count(*) FROM ranked_{table.name} WHERE place > 1 GROUP BY 1")
     )
-    return Described(table.name, dropped)
+    return Described(named(table.name), dropped)
 
 
 def _listed(columns: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from features.calendar import public_calendar
-from features.described import described
+from features.described import described, named
 from features.engine import Engine, engine_in, told
 from features.errors import SourceError, WorkspaceError
 from features.expressions import literal
@@ -79,7 +79,7 @@ class _Ingest:
         if self._of_table("bundles"):
             described(self.engine, self.workspace, SOURCE_TABLES["bundles"], self._of_table("bundles"),
                       list(self.intake.sources))  # fmt: skip
-            rebuild.bundles = self.engine.ibis.table("bundles")
+            rebuild.bundles = self.engine.ibis.table(named("bundles"))
         touched = self._touched_days(versions) | self._erased_days()
         self._write_bulk("plans")
         self._write_bulk("stock")
@@ -135,7 +135,7 @@ class _Ingest:
         if table in HELPING:
             described(self.engine, self.workspace, SOURCE_TABLES[table], self._of_table(table),
                       list(self.intake.sources))  # fmt: skip
-            self.helping[table] = self.engine.ibis.table(table)
+            self.helping[table] = self.engine.ibis.table(named(table))
 
     def _of_table(self, table: str) -> list[Landed]:
         return [landed for landed in self.ledger.landed if self.intake.sources[landed.source].table == table]
@@ -240,7 +240,7 @@ class _Ingest:
         for first, last in form.partitions(days):
             described(self.engine, self.workspace, spec, landed, list(self.intake.sources),
                       f"{day} BETWEEN DATE '{first}' AND DATE '{last}'")  # fmt: skip
-            parts.write(table, table, [first], [day, "location_id", "product_id"], day)
+            parts.write(table, named(table), [first], [day, "location_id", "product_id"], day)
         parts.link(table, days, self.former.rows.get(table, {}) if self.former else {})
 
     def _write_described(self, rebuild: Rebuild) -> None:
@@ -266,7 +266,7 @@ class _Ingest:
             link(self.before / table.name / "part.parquet", self.folder / table.name / "part.parquet")
             self.ledger.rows[table.name] = self.former.rows[table.name]
             return
-        self._table(table.name, self.engine.ibis.table(table.name), list(table.key))
+        self._table(table.name, self.engine.ibis.table(named(table.name)), list(table.key))
 
     def _table(self, table: str, rows: Any, order: list[str]) -> None:
         count = write_table(self.engine, rows, self.folder / table, order)
@@ -277,7 +277,7 @@ class _Ingest:
         self.engine.ibis.create_table("seen_locations", pa.table({"location_id": pa.array(seen, pa.string())}))
         bare = self.engine.ibis.table("seen_locations")
         bare = bare.mutate(name=_no_text(), kind=_text("store"), region=_no_text())
-        given = self.engine.ibis.table("locations") if self._of_table("locations") else None
+        given = self.engine.ibis.table(named("locations")) if self._of_table("locations") else None
         rows = bare if given is None else given.union(bare.anti_join(given, "location_id"))
         self._table("locations", rows, ["location_id"])
 
@@ -285,7 +285,7 @@ class _Ingest:
         public = public_calendar(self.intake.retailer, first, last + timedelta(days=CALENDAR_AHEAD_DAYS))
         self.engine.ibis.create_table("public_calendar", public)
         rows = self.engine.ibis.table("public_calendar")
-        given = self.engine.ibis.table("calendar") if self._of_table("calendar") else None
+        given = self.engine.ibis.table(named("calendar")) if self._of_table("calendar") else None
         self._table("calendar", rows if given is None else given.union(rows.anti_join(given, ["region", "day"])),
                     ["region", "day"])  # fmt: skip
         self.first, self.last = first, last

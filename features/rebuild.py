@@ -70,7 +70,9 @@ class Rebuild:
 
     def _unify(self, days: list[date]) -> set[date]:
         """Write the history of `days`; returns the later days on which some of it is handed over."""
-        self.engine.run(f"CREATE OR REPLACE TEMP VIEW chunk_lines AS {self._lines(days[0], days[-1])}")
+        # read more than once: where much is done to the lines, they are kept
+        kept = "TABLE" if self.lines.several or self.bundles is not None else "VIEW"
+        self.engine.run(f"CREATE OR REPLACE TEMP {kept} chunk_lines AS {self._lines(days[0], days[-1])}")
         self._summed("chunk_lines", "order_id, product_id", purchase_history, single_lines)
         ties = ", ".join(f"{column} NULLS FIRST" for column in HISTORY)
         self.engine.run(

@@ -27,7 +27,9 @@ class Retailer(Settings):
 
     name: str = Field(description="short name, used in file names and in MLflow")
     time_zone: str = Field(default="UTC", description="IANA zone of the shops: decides which day a sale belongs to")
-    currency: str = Field(default="", description="ISO 4217 code of every amount; shown, never converted")
+    currency: str = Field(
+        default="", description="ISO 4217 code of the amounts; those of a source's `currency` are turned into it"
+    )
     country: str | None = Field(default=None, description="ISO 3166 code for public holidays, such as US, GB or CN")
     subdivision: str | None = Field(default=None, description="state or region of the country, for its holidays")
 
@@ -138,6 +140,9 @@ class Source(Settings):
         for name in [*self.columns, *self.values]:
             if name not in table.column_names:
                 raise ValueError(f"{self.table} has no column {name!r}{did_you_mean(name, table.column_names)}")
+        for name in self.values:
+            if name not in self.columns:
+                raise ValueError(f"values.{name}: the recipe does not map {name}: map it under [sources.….columns]")
         missing = [column.name for column in table.columns
                    if column.required and column.name not in self.columns and column.name != "source"]  # fmt: skip
         if missing:
@@ -170,5 +175,6 @@ def describe(error: dict[str, Any], known: tuple[str, ...]) -> str:
     """One line for one pydantic error, with its place in the recipe and, for an unknown key, a suggestion."""
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{place}: unknown key{did_you_mean(str(error['loc'][-1]), known)}"
+        word = str(error["loc"][-1])  # a key that may stand elsewhere is no hint to itself
+        return f"{place}: unknown key{did_you_mean(word, [key for key in known if key != word])}"
     return f"{place}: {str(error['msg']).removeprefix('Value error, ')}"

@@ -376,6 +376,22 @@ IDENTITY_LOG = Table(
     ),
 )  # fmt: skip
 
+PROFILES = Table(
+    "profiles",
+    "What accounts say of their holders, for linking by likeness (identity.probabilistic); stored as hashes only.",
+    key=("channel", "channel_customer_id"),
+    columns=(
+        _text("channel", "channel of the account", required=True),
+        _text("channel_customer_id", "the account", required=True),
+        Column("family_name", "secret", "family name"),
+        Column("given_name", "secret", "given name"),
+        Column("birth_date", "secret", "date of birth, written alike in every export; a year alone helps little"),
+        Column("postcode", "secret", "postcode, or district where there is none"),
+        Column("street", "secret", "street and house, or the compound and its building"),
+        Column("known_at", "instant", "since when it is known; null for always"),
+    ),
+)
+
 CONSENTS = Table(
     "consents",
     "What customers wish to be done with their data; per account the latest wish counts, and erase is final.",
@@ -548,15 +564,15 @@ EVENTS = Table(
 
 TABLES: tuple[Table, ...] = (
     ORDER_LINES, CUSTOMERS, ACCOUNTS, IDENTITY_LOG, IDENTITY_REVIEW, PURCHASE_HISTORY, ORDER_TWINS, RETURNS, CATALOG, LOCATIONS, STOCK,
-    DEMAND_HISTORY, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES,
+    DEMAND_HISTORY, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, PROFILES, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES,
     PRICES, LISTINGS, WEATHER, FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
 )  # fmt: skip
 
 SOURCE_TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        ORDER_LINES, CATALOG, LOCATIONS, STOCK, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES,
-        PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER, EVENTS,
+        ORDER_LINES, CATALOG, LOCATIONS, STOCK, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, PROFILES, CONSENTS,
+        BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER, EVENTS,
     )
 }  # fmt: skip
 

@@ -8,8 +8,10 @@ import ibis
 import pyarrow as pa
 
 from features.decisions import decisions_table, read_decisions
+from features.described import named
 from features.engine import Engine, engine_in
 from features.expressions import literal
+from features.identity import accounts_of
 from features.ledger import FOLDER
 from features.people import customers_of_accounts, erased_accounts
 from features.resolution import resolve
@@ -19,6 +21,7 @@ from features.writing import write_table
 from features.zones import USUAL_DAYS, to_local
 
 LINKS, DECISIONS = f"{FOLDER}/links.parquet", f"{FOLDER}/decisions.parquet"
+ALWAYS = date(1900, 1, 1)
 NO_LINKS = "SELECT NULL::VARCHAR AS account_id, NULL::VARCHAR AS channel, NULL::VARCHAR AS kind, " \
            "NULL::VARCHAR AS value_hash, NULL::DATE AS linked_on WHERE false"  # fmt: skip
 
@@ -38,11 +41,11 @@ class Who:
         account = self._account()
         given = (
             f"SELECT {account} AS account_id, channel, kind, value AS value_hash, CAST({local} AS DATE) AS linked_on "
-            "FROM identity_links"
+            f"FROM {named('identity_links')}"
         )
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE every_link AS {given if links else NO_LINKS}")
         wished = to_local("wished_at", self.intake.retailer.time_zone, USUAL_DAYS)
-        wishes = f"SELECT {account} AS account_id, channel, wish, wished_at, CAST({wished} AS DATE) AS wished_on FROM consents"
+        wishes = f"SELECT {account} AS account_id, channel, wish, wished_at, CAST({wished} AS DATE) AS wished_on FROM {named('consents')}"
         none = "SELECT ''::VARCHAR AS account_id, '' AS channel, '' AS wish, now()::TIMESTAMP AS wished_at, " \
                "NULL::DATE AS wished_on WHERE false"  # fmt: skip
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE wishes AS {wishes if consents else none}")
@@ -125,11 +128,12 @@ class Who:
             "CREATE OR REPLACE TEMP TABLE account_days AS SELECT account_id, min(day) FILTER (bought) AS "
             f"first_purchase_on, max(day) FILTER (bought) AS last_purchase_on FROM {visits} GROUP BY account_id"
         )
-        self.engine.run(
-            "CREATE OR REPLACE TEMP TABLE who_accounts AS SELECT account_id, channel, min(day) AS first_day FROM ("
-            f"SELECT account_id, channel, day FROM {visits} UNION ALL SELECT account_id, channel, linked_on FROM given_links "
-            "WHERE linked_on IS NOT NULL) GROUP BY account_id, channel"
+        lines = f"SELECT account_id, channel, day FROM {visits}"
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW every_visit AS {lines}")
+        accounts = accounts_of(
+            self.engine.ibis.table("every_visit"), self.engine.ibis.table("given_links"), ALWAYS
         )
+        self.engine.keep("who_accounts", accounts)
 
     def _write_people(self, folder: Path, whose: Any, last_day: date) -> dict[str, int]:
         table = self.engine.ibis.table
