@@ -1,7 +1,7 @@
 """Quantities and prices far from what is usual for their product, products of several units, and sold-out days.
 
-What is usual is taken from the order lines of some days where there are many, the same ones for the same days; what lies far from it is counted
-over all of them.
+What is usual is taken from the order lines of some days where there are many, the same ones for the same days; what
+lies far from it is counted over all of them.
 """
 
 import math

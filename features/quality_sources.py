@@ -62,7 +62,8 @@ def _examples(
             continue
         row, file = ROW if one.numbered else "file_row_number", literal(str(one.parquet(workspace)))
         rows = engine.rows(
-            f"SELECT {row}, {ORIGINAL} FROM read_parquet({file}, file_row_number = true) WHERE {REASON} = {literal(reason)} ORDER BY 1 LIMIT {EXAMPLES - len(found)}"
+            f"SELECT {row}, {ORIGINAL} FROM read_parquet({file}, file_row_number = true) "
+            f"WHERE {REASON} = {literal(reason)} ORDER BY 1 LIMIT {EXAMPLES - len(found)}"
         )
         found += [{"file": one.name, "row": row, "values": _about(source, reason, original)} for row, original in rows]
         if not rows and one.broken(workspace).is_file():
@@ -84,7 +85,7 @@ def _about(source: Mapping[str, Any], reason: str, original: str) -> dict[str, s
     personal = _columns(mapped, [name for name in mapped if name in NOT_SHOWN or table.column(name).kind == "secret"],
                         values)  # fmt: skip
     shown = sorted(_columns(mapped, named, values) - personal)
-    return {name: str(values[name])[:SHOWN_CHARACTERS] for name in shown}
+    return {name: "" if values[name] is None else str(values[name])[:SHOWN_CHARACTERS] for name in shown}
 
 
 def _columns(mapped: Mapping[str, str], names: Iterable[str], values: Mapping[str, Any]) -> set[str]:

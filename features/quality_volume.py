@@ -70,7 +70,8 @@ def volume(engine: Engine) -> Figures:
         days.setdefault(channel, []).append({"day": str(day), **dict(zip(names, figures, strict=True))})
     return {
         "channels": [
-            {"channel": channel, "first_day": str(first), "last_day": str(last), **dict(zip(names, figures, strict=True))}
+            {"channel": channel, "first_day": str(first), "last_day": str(last),
+             **dict(zip(names, figures, strict=True))}
             for channel, first, last, *figures in by_channel
         ],
         "days": days,
@@ -90,7 +91,8 @@ def gaps(engine: Engine, last_day: date, closed: Iterable[date]) -> Figures:
         f"FROM {DAILY} WHERE units > 0"
     )
     engine.run(
-        "CREATE OR REPLACE TEMP TABLE quality_spans AS SELECT location_id, channel, min(day) AS first, max(day) AS last, "
+        "CREATE OR REPLACE TEMP TABLE quality_spans AS "
+        "SELECT location_id, channel, min(day) AS first, max(day) AS last, "
         f"CASE WHEN DATE '{last_day}' - max(day) <= {CLOSED_DAYS} THEN DATE '{last_day}' ELSE max(day) END AS until "
         "FROM quality_sold GROUP BY ALL"
     )
@@ -116,13 +118,15 @@ def _runs() -> str:
         "coalesce(lead(day) OVER (PARTITION BY location_id, channel ORDER BY day), until + 1) AS after, first, until "
         "FROM quality_sold JOIN quality_spans USING (location_id, channel)), "
         "days AS (SELECT location_id, channel, before, after, first, until, "
-        "unnest(generate_series(before + 1, after - 1, INTERVAL 1 DAY))::DATE AS day FROM silent WHERE after > before + 1), "
+        "unnest(generate_series(before + 1, after - 1, INTERVAL 1 DAY))::DATE AS day FROM silent "
+        "WHERE after > before + 1), "
         "missed AS (SELECT * FROM days WHERE day NOT IN (SELECT day FROM quality_shut WHERE day IS NOT NULL)), "
         "judged AS (SELECT missed.*, (coalesce(shares.days, 0) + 0.5) / ((until - first + 1) / 7 + 1) AS share "
-        "FROM missed LEFT JOIN shares ON shares.location_id = missed.location_id AND shares.channel = missed.channel AND "
-        "shares.weekday = isodow(missed.day)), "
+        "FROM missed LEFT JOIN shares ON shares.location_id = missed.location_id "
+        "AND shares.channel = missed.channel AND shares.weekday = isodow(missed.day)), "
         "runs AS (SELECT location_id, channel, min(day) AS first_day, max(day) AS last_day, count(*) AS days, "
-        f"sum(ln(greatest(1 - least(share, 1), {TICKS}))) AS chance FROM judged GROUP BY location_id, channel, before), "
+        f"sum(ln(greatest(1 - least(share, 1), {TICKS}))) AS chance FROM judged "
+        "GROUP BY location_id, channel, before), "
         "every AS (SELECT sum(until - first + 1) AS days FROM quality_spans) "
         "SELECT location_id, channel, first_day, last_day, runs.days FROM runs, every "
         f"WHERE chance + ln(every.days) < ln({IMPROBABLE}) ORDER BY runs.days DESC, first_day, location_id, channel"
