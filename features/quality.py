@@ -150,7 +150,9 @@ def _share(section: str, *keys: str) -> Callable[[Figures], tuple[float | None, 
 
 
 def _worst(found: list[tuple[float, str]]) -> tuple[float | None, str]:
-    return max(found, key=lambda one: (one[0], one[1]), default=(None, ""))
+    """The largest figure, and where it is; nowhere if it is nothing."""
+    value, where = max(found, key=lambda one: (one[0], one[1]), default=(None, ""))
+    return value, where if value else ""
 
 
 def _quarantined(figures: Figures) -> tuple[float | None, str]:

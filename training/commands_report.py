@@ -98,10 +98,10 @@ def _print(found: "Report", page: Path) -> None:
     from training.report_page import limit_text, measured_text
 
     about = found.figures["about"]
-    rows = [[check.name, measured_text(check) or "-", limit_text(check), _verdict(check), check.where]
-            for check in found.checks]  # fmt: skip
+    rows = [[check.name, _verdict(check), measured_text(check) or "-", limit_text(check), check.where,
+             f"quality.{check.setting}"] for check in found.checks]  # fmt: skip
     print_table(f"data of {about['retailer']}, {about['first_day']} to {about['last_day']}",
-                ["check", "measured", "limit", "", "where"], rows)  # fmt: skip
+                ["check", "", "measured", "limit", "where", "setting"], rows)  # fmt: skip
     for why in found.missing.values():
         print(f"not measured: {why}")
     print(page)

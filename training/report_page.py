@@ -33,8 +33,9 @@ def data_page(report: Report) -> str:
 
 
 def check_table(checks: tuple[Check, ...]) -> str:
-    rows = [[check.name, measured_text(check), limit_text(check), _verdict(check), check.where] for check in checks]
-    return table(["check", "measured", "limit", "", "where"], rows)
+    rows = [[check.name, _verdict(check), measured_text(check), limit_text(check), check.where,
+             f"quality.{check.setting}"] for check in checks]  # fmt: skip
+    return table(["check", "", "measured", "limit", "where", "setting"], rows)
 
 
 def _verdict(check: Check) -> Marked:
@@ -50,9 +51,8 @@ def measured_text(check: Check) -> str:
 
 
 def limit_text(check: Check) -> str:
-    """The threshold with the setting that it comes from."""
     limit = percent(check.limit) if check.setting.endswith("_share") else number(check.limit)
-    return f"{'at least' if check.least else 'at most'} {limit} (quality.{check.setting})"
+    return f"{'at least' if check.least else 'at most'} {limit}"
 
 
 def _volume(figures: Figures) -> Iterator[str]:

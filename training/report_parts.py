@@ -10,6 +10,7 @@ from html import escape
 COLOURS = ("#2f6db5", "#d9822b", "#3a9d6e", "#b8488c", "#7a64c8", "#8a6d3b", "#c23b3b", "#4aa3b5")
 OTHER = "#9aa0a6"
 MOST_POINTS = 200  # of a line; longer histories are drawn by the week
+SHORT = 14  # characters of a cell that is never broken into lines, such as a day
 WIDTH, HEIGHT = 1000, 200  # units of a plot, stretched to the width that there is
 
 STYLE = """
@@ -25,6 +26,7 @@ p { margin: .3rem 0; } .note { color: #5b6573; font-size: .9rem; }
 table { border-collapse: collapse; font-size: .9rem; }
 th, td { text-align: left; padding: .25rem .7rem .25rem 0; border-bottom: 1px solid #e8ecf2; vertical-align: top; }
 th { font-weight: 600; color: #46505e; white-space: nowrap; }
+td.s { white-space: nowrap; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ok { color: #1b7a48; } .broken { color: #b3261e; font-weight: 600; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem 2rem; }
@@ -34,7 +36,7 @@ svg { display: block; width: 100%; height: 9rem; border-bottom: 1px solid #9aa3a
 .legend span { display: inline-block; margin-right: 1rem; font-size: .85rem; }
 .legend i { display: inline-block; width: .8rem; height: .8rem; border-radius: .2rem; margin-right: .35rem;
   vertical-align: -.05rem; }
-.bars { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr max-content; gap: .2rem .6rem;
+.bars { display: grid; grid-template-columns: fit-content(45%) 1fr max-content; gap: .2rem .6rem;
   font-size: .9rem; align-items: center; max-width: 46rem; }
 .bars b { display: block; height: .9rem; background: #2f6db5; border-radius: 0 .2rem .2rem 0; min-width: 1px; }
 .bars span { overflow-wrap: anywhere; } .bars em { font-style: normal; font-variant-numeric: tabular-nums; }
@@ -86,7 +88,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     figures = [
         bool(listed) and all(isinstance(row[place], int | float | None) for row in listed) for place in range(len(head))
     ]
-    marks = [' class="n"' if figure else "" for figure in figures]
+    short = [all(len(str(row[place])) <= SHORT for row in listed) for place in range(len(head))]
+    marks = [' class="n"' if figure else ' class="s"' if few else ""
+             for figure, few in zip(figures, short, strict=True)]  # fmt: skip
     top = "".join(f"<th{mark}>{escape(name)}</th>" for name, mark in zip(head, marks, strict=True))
     body = "".join(
         "<tr>" + "".join(f"<td{mark}>{_cell(value)}</td>" for value, mark in zip(row, marks, strict=True)) + "</tr>"
