@@ -17,6 +17,7 @@ from features.ledger import Ledger
 from features.quality_outliers import mixed_units, outliers, sold_out
 from features.quality_people import identity, overlaps, returns, twins
 from features.quality_sources import lateness, sources
+from features.quality_stockouts import stockouts
 from features.quality_volume import Figures, daily_volume, gaps, stray_days, volume
 from features.sources import Quality
 from features.workspace import Snapshot, Workspace
@@ -78,7 +79,7 @@ WHY_MISSING = {
     "identity": "no purchase names an account",
     "returns": "nothing was given back",
     "sold_out": "no source has stock",
-    "stockouts": "possible stock-outs are not looked for",
+    "stockouts": "this version does not look for stock-outs that no stock tells of",
 }
 
 
@@ -112,6 +113,7 @@ class _Measuring:
             "mixed_units": mixed_units(engine, snapshot, ledger),
             "outliers": outliers(engine, snapshot, ledger, self.settings.outlier_distance),
             "sold_out": sold_out(engine, snapshot, ledger),
+            "stockouts": stockouts(engine, snapshot),
         }  # fmt: skip
 
     def _closed(self) -> list[date]:

@@ -223,6 +223,20 @@ def _sold_out(figures: Figures) -> Iterator[str]:
     yield lines("sold out for a while, % of products and locations", {"sold out": share}, mean=True)
 
 
+def _stockouts(figures: Figures) -> Iterator[str]:
+    found = figures["stockouts"]
+    yield paragraph(f"{number(found['suspected'])} of {number(found['product_days'])} days of a product in the "
+                    f"{len(found['by_location'])} busiest of {number(found['locations'])} locations are part of a run "
+                    "without a sale that is improbable. A flag to look at, no truth.")  # fmt: skip
+    yield table(["location", "days of products", "suspected", "units probably missed"],
+                [[row["location_id"], row["product_days"], row["suspected"], row["missed_units"]]
+                 for row in found["by_location"]])  # fmt: skip
+    if found["products"]:
+        yield table(["product", "location", "days", "units probably missed"],
+                    [[row["product_id"], row["location_id"], row["days"], row["missed_units"]]
+                     for row in found["products"]])  # fmt: skip
+
+
 SECTIONS: tuple[tuple[str, str, Callable[[Figures], Iterator[str]]], ...] = (
     ("volume", "Volume", _volume),
     ("sources", "Sources", _sources),
@@ -234,4 +248,5 @@ SECTIONS: tuple[tuple[str, str, Callable[[Figures], Iterator[str]]], ...] = (
     ("late", "Late data", _late),
     ("outliers", "Units and prices", _outliers),
     ("sold_out", "Sold out", _sold_out),
+    ("stockouts", "Suspected stock-outs", _stockouts),
 )

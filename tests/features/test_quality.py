@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from features.engine import engine_in
@@ -13,7 +14,8 @@ from features.ledger import Ledger
 from features.quality import Report, checks, quality
 from features.quality_people import LEFT
 from features.quality_sources import lateness
-from features.quality_volume import stray_days
+from features.quality_stockouts import stockouts
+from features.quality_volume import daily_volume, stray_days
 from features.sources import Quality
 
 HEAD = "line,order,account,product,shop,sold_at,quantity,paid\n"
@@ -55,6 +57,22 @@ def faulty(shop: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     shop.write("lines.csv", HEAD + "".join(till(60)))
     shop.ingest()
     return shop
+
+
+def test_suspected_stockouts_are_counted_by_location(faulty: Any, tmp_path: Path) -> None:
+    def days(snapshot: Any, as_of: date, location: str) -> Iterator[pa.Table]:
+        yield pa.table({
+            "location_id": [location] * 3, "product_id": ["milk"] * 3, "day": [as_of] * 3, "ranged": [True] * 3,
+            "is_open": [True, True, False], "suspected_stockout": [True, None, False], "missed_units": [2.5, 0.0, 0.0],
+        })  # fmt: skip
+
+    snapshot = faulty.workspace.snapshot()
+    (tmp_path / "scratch").mkdir()
+    with engine_in(tmp_path / "scratch") as engine:
+        daily_volume(engine, snapshot, Ledger.open(snapshot) or Ledger(""))
+        found = stockouts(engine, snapshot, days)
+    assert (found["product_days"], found["suspected"], found["locations"]) == (4, 2, 2)
+    assert found["products"][0] == {"location_id": "s1", "product_id": "milk", "days": 1, "missed_units": 2.5}
 
 
 def check(report: Report, setting: str) -> Any:
@@ -126,7 +144,7 @@ def test_sources_are_as_fresh_as_the_day_that_is_asked_for(faulty: Any, measure:
 
 def test_sections_without_anything_to_show_say_why(faulty: Any, measure: Any) -> None:
     found = measure(faulty)
-    assert set(found.missing) == {"twins", "sold_out"}
+    assert set(found.missing) - {"stockouts"} == {"twins", "sold_out"}
     assert not set(found.missing) & set(found.figures)
     assert check(found, "most_sold_out_share").measured is None
     assert not check(found, "most_sold_out_share").broken
@@ -138,7 +156,12 @@ def test_stock_tells_how_often_products_are_sold_out(shop: Any, measure: Any) ->
     shop.extra = """[sources.shelf]
 table = "stock"
 path = "stock.csv"
-columns = { product_id = "product", location_id = "shop", day = "day", closing_units = "units", available_share = "share" }
+[sources.shelf.columns]
+product_id = "product"
+location_id = "shop"
+day = "day"
+closing_units = "units"
+available_share = "share"
 """
     shop.ingest()
     found = measure(shop).figures["sold_out"]
