@@ -13,6 +13,7 @@ from features.engine import Engine, engine_in, told
 from features.errors import SourceError, WorkspaceError
 from features.expressions import literal
 from features.judging import Door
+from features.keyed_hash import has_key, identity_key, key_fingerprint
 from features.landing import DAY_OF, Landed, Landing, mapping_of
 from features.ledger import FOLDER, HISTORY_FORM, Ledger, content_hashes, content_of_all
 from features.lines import Lines
@@ -64,9 +65,13 @@ class _Ingest:
         # What an earlier ingest landed is of use under any settings; what it unified only under the same.
         self.former = former if former is not None and former.made_by == self.ledger.made_by else None
         self.landed_before = former.landed if former is not None else []
+        self.joins_before = former.joins if former is not None else {}
         self.dropped: dict[str, int] = {}
 
     def run(self) -> Snapshot:
+        if any(column.kind == "secret" for source in self.intake.sources.values()
+               for column in SOURCE_TABLES[source.table].columns):  # fmt: skip
+            identity_key()  # told before anything is read
         self._land()
         if self._nothing_changed():
             assert self.current is not None
@@ -100,12 +105,13 @@ class _Ingest:
         (self.folder / FOLDER).mkdir()
 
     def _land(self) -> None:
-        landing = Landing(self.door, self.workspace, self.landed_before)
+        landing = Landing(self.door, self.workspace, self.landed_before, self.joins_before)
         order = sorted(self.intake.sources, key=lambda name: self.intake.sources[name].table not in HELPING)
         with self.progress.step("read exports", landing.count_files(order)) as step:
             for name in order:
                 self.ledger.landed += landing.land(name, self._mapping(name), step)
                 self._open_helping(name)
+        self.ledger.joins = landing.joins
         self.ledger.landed.sort(key=lambda landed: (list(self.intake.sources).index(landed.source), landed.name))
         if not any(landed.kept for landed in self._of_table("order_lines")):
             raise _no_purchases(self.ledger, list(self.intake.of_table("order_lines")))
@@ -116,18 +122,8 @@ class _Ingest:
         settings = source.model_dump(mode="json", exclude={"path", "identical_lines"})
         settings |= self.intake.model_dump(mode="json", include={"retailer", "units", "oldest_day"})
         helping = [landed.id for table in HELPING for landed in self._of_table(table)]
-        joined = self._joined_files(name)
-        return mapping_of(settings, str(SOURCE_TABLES[source.table]), *helping, *joined)
-
-    def _joined_files(self, name: str) -> list[str]:
-        from features.channels import content_of, files_of
-
-        source = self.intake.sources[name]
-        return [
-            content_of(self.engine, f"{name}_join{number}", join, file)
-            for number, join in enumerate(source.join)
-            for file in files_of(join.path, self.intake.folder, name)
-        ]  # fmt: skip
+        key = key_fingerprint() if has_key() else ""
+        return mapping_of(settings, str(SOURCE_TABLES[source.table]), key, *helping)
 
     def _open_helping(self, name: str) -> None:
         """Lay a table that others are mapped with on the door, once its last source is read."""

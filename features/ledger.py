@@ -19,13 +19,15 @@ HISTORY_FORM = 1  # raised whenever tables are made otherwise from the same line
 class Ledger:
     """The landed files of a snapshot and the partitions made of them.
 
-    `made_by` is a hash of the settings that decide how lines become tables; `rows` counts the rows of each
+    `made_by` is a hash of the settings that decide how lines become tables; `joins` stands
+    for the joined files of each source; `rows` counts the rows of each
     partition by table; `ahead` tells which later days the orders of a day are handed over on; `hashes` are those
     of the published files.
     """
 
     made_by: str
     landed: list[Landed] = field(default_factory=list)
+    joins: dict[str, str] = field(default_factory=dict)
     rows: dict[str, dict[str, int]] = field(default_factory=dict)
     ahead: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)

@@ -162,9 +162,7 @@ def _round(pairs: Any) -> Any:
     sale, mine = ["sale_source", "sale_line_id"], ["turn"]
     earlier = ibis.window(group_by=sale, order_by="turn", preceding=(None, 1))
     pairs = pairs.mutate(used=pairs.taken.sum().over(earlier).coalesce(ZERO))
-    pairs = pairs.mutate(
-        free=ibis.greatest(pairs.left - pairs.used, ZERO).cast(DECIMAL)
-    ).drop("used", "taken")
+    pairs = pairs.mutate(free=ibis.greatest(pairs.left - pairs.used, ZERO).cast(DECIMAL)).drop("used", "taken")
     better = ibis.window(group_by=mine, order_by="choice", preceding=(None, 1))
     pairs = pairs.mutate(had=pairs.free.sum().over(better).coalesce(ZERO))
     wanted = ibis.greatest(pairs.units - pairs.had, ZERO)

@@ -70,8 +70,9 @@ def _text(name: str, meaning: str, *, required: bool = False, default: str | Non
 
 
 def _one_of(name: str, meaning: str, values: tuple[str, ...], *, required: bool = False) -> Column:
-    listed = ", ".join(f"'{value}'" for value in values)
-    check = Check(f"{name} NOT IN ({listed})", f"{name} is not one of {', '.join(values)}")
+    # not NOT IN: the engine makes a join of a long list, and a join may disturb the order of the rows
+    other = " AND ".join(f"{name} <> '{value}'" for value in values)
+    check = Check(other, f"{name} is not one of {', '.join(values)}")
     return Column(name, "text", meaning, required, None if required else f"'{values[0]}'", (check,))
 
 

@@ -130,9 +130,7 @@ class Who:
         )
         lines = f"SELECT account_id, channel, day FROM {visits}"
         self.engine.run(f"CREATE OR REPLACE TEMP VIEW every_visit AS {lines}")
-        accounts = accounts_of(
-            self.engine.ibis.table("every_visit"), self.engine.ibis.table("given_links"), ALWAYS
-        )
+        accounts = accounts_of(self.engine.ibis.table("every_visit"), self.engine.ibis.table("given_links"), ALWAYS)
         self.engine.keep("who_accounts", accounts)
 
     def _write_people(self, folder: Path, whose: Any, last_day: date) -> dict[str, int]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from training.command import JsonOption, command
+from training.command import JsonOption, WorkspaceOption, command
 
 if TYPE_CHECKING:
     from training.recipe_check import Checked
@@ -27,6 +27,7 @@ def recipe(
                                               help="check: where the recipe's relative paths start "
                                               "[default: the recipe's own folder].")] = None,
     as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,  # accepted everywhere, needed elsewhere
 ) -> None:  # fmt: skip
     """Draft a recipe from exports, or check one against them.
 

@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from features.casts import local_day
-from features.channels import read_export
+from features.channels import Export, files_of, read_export
 from features.engine import Engine, engine_in, told
 from features.errors import OneBasketError
 from features.expressions import literal, quoted, scalar
-from features.intake import REASON, Door, judged
-from features.joins import joined
+from features.joins import joined, read_joins
+from features.judging import REASON, Door, judged
 from features.sources import Intake, Source
 from features.tables import SOURCE_TABLES
 from features.units import unit_rules
@@ -119,21 +119,38 @@ def _missing(intake: Intake, found: Checked) -> None:
 
 def _check_source(door: Door, name: str, found: Checked, sample_rows: int) -> None:
     source, engine = door.intake.sources[name], door.engine
-    export = joined(engine, name, source, read_export(engine, name, source, door.intake.folder), door.intake.folder)
-    part = export.table.limit(sample_rows)
+    sample = _sample(door, name, sample_rows)
     with told(f"sources.{name}"):
-        engine.keep(f"sample_{name}", part)
-        sample = type(export)(engine.ibis.table(f"sample_{name}"), export.columns, export.files, export.broken)
         rows = engine.keep(f"checked_{name}", judged(door, name, sample))
     if source.table in {"product_units", "exchange_rates"} and door.tables is not None:
         good = rows.filter(rows[REASON].isnull()).select(*SOURCE_TABLES[source.table].column_names)
         before = door.tables.get(source.table)
         door.tables[source.table] = good if before is None else before.union(good)
-    _reasons(engine, name, found, len(export.broken))
-    _unmapped(source, name, export.columns, found)
-    _values(engine, source, name, export.columns, found)
+    _reasons(engine, name, found, len(sample.broken))
+    _unmapped(source, name, sample.columns, found)
+    _values(engine, source, name, sample.columns, found)
     if source.table == "order_lines":
         _oddities(door, name, found)
+
+
+def _sample(door: Door, name: str, sample_rows: int) -> Export:
+    """The first rows of the first, the middle and the last of the source's files, in the table sample_<name>."""
+    source, engine, folder = door.intake.sources[name], door.engine, door.intake.folder
+    files = files_of(source.path, folder, name)
+    picked = list(dict.fromkeys((files[0], files[len(files) // 2], files[-1])))
+    besides = read_joins(engine, name, source, folder)
+    exports = []
+    for number, file in enumerate(picked):
+        export = joined(name, read_export(engine, name, source, file, numbered=False), besides)
+        with told(f"sources.{name}: cannot read {file}"):
+            engine.keep(f"part_{name}_{number}", export.table.limit(sample_rows // len(picked)))
+        exports.append(export)
+    parts = (f"SELECT * FROM {quoted(f'part_{name}_{number}')}" for number in range(len(exports)))
+    with told(f"sources.{name}: the files of {source.path} do not fit together"):
+        engine.run(f"CREATE OR REPLACE VIEW {quoted(f'sample_{name}')} AS {' UNION ALL BY NAME '.join(parts)}")
+    columns = tuple(dict.fromkeys(column for export in exports for column in export.columns))
+    broken = tuple(line for export in exports for line in export.broken)
+    return Export(engine.ibis.table(f"sample_{name}"), columns, exports[0].file, broken)
 
 
 def _reasons(engine: Engine, name: str, found: Checked, broken: int) -> None:

@@ -124,11 +124,18 @@ def _between(kinds: Any) -> Any:
 
 def _stand_at_edges(signs: Any, quotes: Any, shape: Shape) -> bool:
     """Every quote that opens follows a separator or another quote; every one that closes stands before one."""
-    edge = np.zeros(256, bool)
-    edge[list(shape.delimiter.encode() + QUOTE + LF + CR)] = True
     opening, closing = quotes[::2], quotes[1::2]
-    before = signs[opening[1:] - 1 if opening[0] == 0 else opening - 1]
-    return bool(edge[before].all() and edge[signs[closing + 1]].all())
+    before = signs.take(opening[1:] - 1 if opening[0] == 0 else opening - 1)
+    after = signs.take(closing + 1)
+    edges = [ord(shape.delimiter), LF[0], QUOTE[0]]
+    return _all_among(before, edges) and _all_among(after, [*edges, CR[0]])
+
+
+def _all_among(signs: Any, known: list[int]) -> bool:
+    found = signs == known[0]
+    for sign in known[1:]:
+        found |= signs == sign
+    return bool(found.all())
 
 
 def _are_short(signs: Any, shape: Shape) -> bool:

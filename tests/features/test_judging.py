@@ -14,11 +14,12 @@ from features.channels.export import ROW, Export
 from features.engine import Engine, engine_in, told
 from features.errors import RecipeError
 from features.expressions import literal, quoted
-from features.intake import CONTENT, ORIGINAL, REASON, Door, judged, needs_numbers
-from features.secrets import KEY_VARIABLE
+from features.judging import CONTENT, ORIGINAL, REASON, Door, judged, needs_numbers
+from features.keyed_hash import KEY
 from features.sources import Intake
 from features.tables import SOURCE_TABLES
 
+SECRET = "a secret of the tests alone"
 COLUMNS = {"order_id": "nr", "product_id": "article", "quantity": "qty", "ordered_at": "sold"}
 LINE = {"nr": "o1", "article": "milk", "qty": "2", "sold": "2024-03-05 10:00:00"}
 NO_MEANING = "channel is not among the recipe's values for it"
@@ -58,7 +59,7 @@ class Desk:
         values = ", ".join("(" + ", ".join(_sql(row.get(name)) for name in names) + ")" for row in rows)
         self.engine.run(f"CREATE OR REPLACE VIEW export_till AS SELECT * FROM (VALUES {values}) AS rows("
                         f"{', '.join(map(quoted, names))})")  # fmt: skip
-        export = Export(self.engine.ibis.table("export_till"), tuple(names), ("x.csv",))
+        export = Export(self.engine.ibis.table("export_till"), tuple(names), "x.csv")
         with told("sources.till"):
             found = judged(self.door(table, {**fixed, **columns}), "till", export).to_pyarrow().to_pylist()
         return list(found)
@@ -70,7 +71,7 @@ def _sql(value: Any) -> str:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    monkeypatch.delenv(KEY, raising=False)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     with engine_in(scratch) as engine:
@@ -173,9 +174,9 @@ def test_a_currency_without_the_retailers_own_says_what_to_set(desk: Desk) -> No
 def test_an_account_that_is_a_phone_or_an_address_needs_a_key(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, account: str
 ) -> None:
-    with pytest.raises(RecipeError, match=f"personal data without a key.*set {KEY_VARIABLE}"):
+    with pytest.raises(RecipeError, match=f"personal data without a key.*set {KEY}"):
         desk.judge({**LINE, "who": account}, channel_customer_id="who")
-    monkeypatch.setenv(KEY_VARIABLE, "a long secret")
+    monkeypatch.setenv(KEY, SECRET)
     good, bad = desk.judge({**LINE, "who": account}, {**LINE, "who": account, "qty": "0"}, channel_customer_id="who")
     assert account not in good["channel_customer_id"]
     assert good["channel_customer_id"] == bad["channel_customer_id"]
@@ -189,19 +190,19 @@ def test_other_accounts_stay_as_they_are(desk: Desk) -> None:
 
 
 def test_keyed_hash_hides_its_columns_in_the_original_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, "a long secret")
-    line = {**LINE, "tel": "030 555", "qty": "0"}
+    monkeypatch.setenv(KEY, SECRET)
+    line = {**LINE, "tel": "030 5551234", "qty": "0"}
     (row,) = desk.judge(line, channel_customer_id="keyed_hash('phone', tel)")
     assert "030" not in row["channel_customer_id"]
     assert json.loads(row[ORIGINAL]) == {**line, "tel": "***"}
 
 
 def test_a_secret_column_is_hashed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, "a long secret")
+    monkeypatch.setenv(KEY, SECRET)
     given = {"channel": "'app'", "channel_customer_id": "id", "kind": "'phone'", "value": "tel"}
-    good, bad = desk.judge({"id": "1", "tel": "030 555"}, {"id": None, "tel": "030 555"}, table="identity_links",
-                           fixed={}, **given)  # fmt: skip
-    assert good["value"] == bad["value"] != "030 555"
+    rows = ({"id": "1", "tel": "030 5551234"}, {"id": None, "tel": "030 5551234"})
+    good, bad = desk.judge(*rows, table="identity_links", fixed={}, **given)
+    assert good["value"] == bad["value"] != "030 5551234"
     assert json.loads(bad[ORIGINAL]) == {"id": None, "tel": "***"}
 
 
@@ -229,7 +230,7 @@ def test_a_time_is_read_in_its_zone_unless_it_says_its_own(desk: Desk, given: st
 def test_rows_stay_in_the_order_of_the_export_and_no_join_is_made(desk: Desk) -> None:
     desk.source = {"values": {"channel": {f"w{number}": "pos" for number in range(50)}}}
     desk.judge({**LINE, "way": "w1", "u": "斤"}, channel="way", unit="u")
-    export = Export(desk.engine.ibis.table("export_till"), (*LINE, "way", "u"), ("x",))
+    export = Export(desk.engine.ibis.table("export_till"), (*LINE, "way", "u"), "x")
     rows = judged(desk.door("order_lines", {**COLUMNS, "channel": "way", "unit": "u"}), "till", export)
     plan = desk.engine.rows("EXPLAIN " + desk.engine.ibis.compile(rows))[0][1]
     assert "JOIN" not in plan

@@ -172,7 +172,8 @@ def test_what_twins_and_channels_have_in_common_is_counted(shop: Any, measure: A
     mapped = ", ".join(f"{name} = {text!r}" for name, text in (shop.columns | {"channel": "'app'"}).items())
     shop.extra = f'[sources.app]\ntable = "order_lines"\npath = "app.csv"\ncolumns = {{ {mapped} }}'
     shop.write("app.csv", HEAD + "1,a1,ann,milk,s1,2024-03-01 10:04:00,2,4.00\n"
-               "2,a1,ann,bread,s1,2024-03-01 10:04:00,1,2.50\n3,a2,ann,tea,s1,2024-03-02 10:04:00,1,2.50\n")  # fmt: skip
+               "2,a1,ann,bread,s1,2024-03-01 10:04:00,1,2.50\n"
+               "3,a2,ann,tea,s1,2024-03-02 10:04:00,1,2.50\n")  # fmt: skip
     shop.ingest()
     found = measure(shop).figures
     assert found["twins"]["pairs"] == [
@@ -190,19 +191,18 @@ def test_the_words_of_orders_left_are_those_that_twins_say() -> None:
         assert pattern.strip("% ").split(" %")[0].rstrip(", ") in said.replace('"\n        + "', ""), pattern
 
 
-def landed(**days: int) -> Landed:
-    counted = {day.removeprefix("d").replace("_", "-"): lines for day, lines in days.items()}
-    return Landed("till", "x.csv", "c", "m", "", sum(days.values()), {}, counted, False)
+def landed(days: dict[str, int]) -> Landed:
+    return Landed(source="till", name="x.csv", content="c", mapping="m", joined="", mark="", rows=sum(days.values()),
+                  reasons={}, days=days, numbered=False)  # fmt: skip
 
 
 def test_lines_of_earlier_days_in_a_days_export_are_late_and_in_a_years_export_not() -> None:
-    a_day = landed(d2024_03_01=2, d2024_03_09=1, d2024_03_10=97)
+    a_day = landed({"2024-03-01": 2, "2024-03-09": 1, "2024-03-10": 97})
     found = lateness(Ledger("", [a_day]), ["till"])
     assert (found["late"], found["share"]) == (3, 0.03)
     assert found["late_by_lag"] == [{"lag": "1 day", "lines": 1}, {"lag": "8 to 30 days", "lines": 2}]
     year = {str(START + timedelta(days=offset)): 10 for offset in range(366)}
-    whole = Landed("till", "x.csv", "c", "m", "", 3660, {}, year, False)
-    assert lateness(Ledger("", [whole]), ["till"])["late"] == 0
+    assert lateness(Ledger("", [landed(year)]), ["till"])["late"] == 0
 
 
 def test_days_far_from_all_others_are_stray() -> None:

@@ -70,7 +70,7 @@ def test_headers_in_a_file_of_their_own_are_joined(tmp_path: Path) -> None:
     assert recipe.sources["products"].table == "catalog"
     history = ingest(recipe, Workspace(tmp_path / "workspace")).read("purchase_history").to_pylist()
     assert {row["net_amount"] for row in history} == {3}
-    assert {row["customer_id"] for row in history} == {"c0", "c1", "c2"}
+    assert {row["account_id"] for row in history} == {"c0", "c1", "c2"}
 
 
 def test_files_without_order_lines_are_told_with_what_was_seen(tmp_path: Path) -> None:
