@@ -171,7 +171,7 @@ def _few(series: dict[str, list[float]]) -> dict[str, list[float]]:
     """The largest series by their sum, the rest added up as 'other'."""
     ranked = sorted(series, key=lambda name: (-sum(series[name]), name))
     kept = ranked[: len(COLOURS)] if len(ranked) <= len(COLOURS) else ranked[: len(COLOURS) - 1]
-    found = {name: series[name] for name in kept}
+    found = {name: series[name] for name in sorted(kept)}  # so that a channel has one colour in every plot
     rest = [series[name] for name in ranked if name not in found]
     if rest:
         found["other"] = [sum(values) for values in zip(*rest, strict=True)]
