@@ -64,7 +64,7 @@ def number(value: float | None) -> str:
     """A figure as people read it.
 
     >>> number(1234567), number(0.012345), number(12.5), number(None)
-    ('1,234,567', '0.0123', '12.5', '')
+    ('1,234,567', '0.01235', '12.5', '')
     """
     if value is None:
         return ""
