@@ -43,7 +43,7 @@ class Landed:
 
     `name` is its path below the data folder, `content` the hash of its bytes, `mark` its size and time on disk;
     `joined` stands for what its rows find in joined files, '' where there are none; `days` counts its usable rows by
-    local day where its table has days.
+    local day where its table has days; `first_line` as in Export.
     """
 
     source: str
@@ -56,6 +56,7 @@ class Landed:
     reasons: dict[str, int]
     days: dict[str, int]
     numbered: bool
+    first_line: int = 0
 
     @property
     def id(self) -> str:
@@ -206,7 +207,7 @@ class Landing:
         if day and not export.numbered and _is_unsorted(rows, day):
             _sort(self.engine, rows, day)
             numbered = True
-        facts = self._facts(rows, day, export) | {"numbered": numbered}
+        facts = self._facts(rows, day, export) | {"numbered": numbered, "first_line": export.first_line}
         if source.join:
             (self.engine.scratch / "keys.parquet").rename(unfinished / "keys.parquet")
         if export.broken:
