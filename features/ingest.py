@@ -184,7 +184,7 @@ class _Ingest:
             described(self.engine, self.workspace, SOURCE_TABLES[table], self._of_table(table),
                       list(self.intake.sources))  # fmt: skip
         who.learn(given["identity_links"], given["consents"])
-        who.linked_before(self.before)
+        who.linked_before(self.before, self.folder)
         return who
 
     def _erased_days(self) -> set[date]:

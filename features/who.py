@@ -23,6 +23,7 @@ from features.writing import write_table
 from features.zones import USUAL_DAYS, to_local
 
 LINKS, DECISIONS = f"{FOLDER}/links.parquet", f"{FOLDER}/decisions.parquet"
+TWIN_LINKS = f"{FOLDER}/twin_links.parquet"
 ALWAYS = date(1900, 1, 1)
 NO_LINKS = "SELECT NULL::VARCHAR AS account_id, NULL::VARCHAR AS channel, NULL::VARCHAR AS kind, " \
            "NULL::VARCHAR AS value_hash, NULL::DATE AS linked_on WHERE false"  # fmt: skip
@@ -83,21 +84,23 @@ class Who:
         erased_accounts(self.engine, table("linked_accounts"), table("every_link").drop("channel"), self._decisions(),
                         table("wishes"), self.intake.identity)  # fmt: skip
 
-    def linked_before(self, before: Path | None) -> None:
-        """Make the relation twin_links: the links with which are `fresh`, that is, not in the snapshot before."""
-        file = before / LINKS if before is not None else None
-        if file is None or not file.is_file():
-            self.engine.run("CREATE OR REPLACE TEMP TABLE twin_links AS SELECT *, true AS fresh FROM given_links")
-            return
-        former = f"(SELECT * FROM read_parquet({literal(str(file))}) WHERE kind <> 'receipt')"
-        same = "account_id = old.account_id AND now.kind = old.kind AND now.value_hash = old.value_hash AND " \
-               "now.linked_on IS NOT DISTINCT FROM old.linked_on"  # fmt: skip
+    def linked_before(self, before: Path | None, folder: Path) -> None:
+        """Make the relation twin_links, by hashed accounts: links that the snapshot before has not are `fresh`."""
+        now = "SELECT md5(account_id) AS account_id, value_hash, linked_on FROM every_link WHERE kind <> 'device'"
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE hashed_links AS SELECT DISTINCT * FROM ({now})")
         self.engine.run(
-            "CREATE OR REPLACE TEMP TABLE twin_links AS WITH moved AS ("
-            f"SELECT value_hash FROM {former} AS old WHERE NOT EXISTS (SELECT 1 FROM given_links AS now WHERE "
-            f"now.{same})"
-            f" UNION SELECT value_hash FROM given_links AS now WHERE NOT EXISTS (SELECT 1 FROM {former} AS old "
-            f"WHERE now.{same})) SELECT *, value_hash IN (SELECT value_hash FROM moved) AS fresh FROM given_links"
+            f"COPY (FROM hashed_links ORDER BY ALL) TO {literal(str(folder / TWIN_LINKS))} (FORMAT parquet)"
+        )
+        file = before / TWIN_LINKS if before is not None else None
+        moved = "SELECT value_hash FROM hashed_links"
+        if file is not None and file.is_file():
+            old = f"FROM read_parquet({literal(str(file))})"
+            moved = (
+                f"SELECT value_hash FROM (({old} EXCEPT FROM hashed_links) UNION ALL (FROM hashed_links EXCEPT {old}))"
+            )
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP TABLE twin_links AS WITH moved AS ({moved}) SELECT *, value_hash IN "
+            "(SELECT value_hash FROM moved) AS fresh FROM hashed_links"
         )
 
     def write(self, folder: Path, visits: str, receipts: Any | None, last_day: date) -> dict[str, int]:
