@@ -289,8 +289,9 @@ DEMAND_DAYS = Table(
         Column("price", "float", "price per unit, see price_origin; null where none is known yet"),
         _text("price_origin", "paid (that day), paid earlier (on the latest day with a sale), or shelf (as set since)"),
         Column("promotion", "bool", "a plan was in force and known that day; null where no plans are given"),
-        Column("suspected_stockout", "bool", "part of a run of days without a sale that is improbable; a flag, no truth"),
-        Column("zero_run_chance", "float", "chance that demand alone leaves so long a run without a sale, corrected for "
+        Column("suspected_stockout", "bool", "part of an improbable run of days without a sale; a flag, no truth"),
+        Column("zero_run_chance", "float", "chance that demand alone leaves so long a run without a sale, corrected "
+               "for "
                "the number of runs; null outside runs that can be judged"),
         Column("missed_units", "float", "what a suspected day would probably have sold; 0 on other days"),
     ),
@@ -594,9 +595,9 @@ EVENTS = Table(
 
 TABLES: tuple[Table, ...] = (
     ORDER_LINES, CUSTOMERS, ACCOUNTS, IDENTITY_LOG, IDENTITY_REVIEW, PURCHASE_HISTORY, ORDER_TWINS, RETURNS,
-    CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, DEMAND_DAYS, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, PROFILES, CONSENTS,
-    BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER, FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS,
-    EVENTS,
+    CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, DEMAND_DAYS, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS,
+    PROFILES, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER, FORECAST,
+    ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
 )  # fmt: skip
 
 SOURCE_TABLES: dict[str, Table] = {

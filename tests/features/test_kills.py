@@ -71,9 +71,10 @@ def test_an_ingest_that_is_killed_again_and_again_ends_where_it_would_have(tmp_p
         killed += killed_after(recipe, workspace.folder, float(random.uniform(0, length)))
         opened = workspace.snapshot()
         assert opened.version >= before.version
-        assert opened.read("purchase_history").num_rows == json.loads(
-            (opened.folder / "snapshot.json").read_text("utf-8")
-        )["rows"]["purchase_history"]
+        assert (
+            opened.read("purchase_history").num_rows
+            == json.loads((opened.folder / "snapshot.json").read_text("utf-8"))["rows"]["purchase_history"]
+        )
     assert killed > 0
     assert contents(ingest(load_recipe(str(recipe)), workspace)) == contents(whole)
     assert not list(workspace.folder.glob("**/.unfinished-*"))
