@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,18 @@ LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.sql.shuffle.partitions": "2",
-    "spark.sql.adaptive.enabled": "false",
     "spark.log.level": "ERROR",
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.sql.codegen.wholeStage": "false",
 }
 
 
 class SparkEngine:
     """A Spark session in which Ibis expressions are computed; it does what features.engine.Engine does for them."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, scratch: Path | str) -> None:
         for name, value in MEANING.items():
             session.conf.set(name, value)
-        self.session = session
+        self.session, self.scratch, self._numbers = session, str(scratch), count(1)
         self.ibis: Any = ibis.pyspark.connect(session)
 
     def read(self, name: str, *files: Path | str) -> Any:
@@ -47,8 +46,14 @@ class SparkEngine:
         return self.ibis.table(name)
 
     def keep(self, name: str, expression: Any) -> Any:
-        """Compute an Ibis expression now, so that what follows does not compute it again, and return it as a table."""
-        self._frame(expression).localCheckpoint(eager=True).createOrReplaceTempView(name)
+        """Compute an Ibis expression now, so that what follows does not compute it again, and return it as a table.
+
+        It goes through files: plans stay short however many steps there are, a lost executor loses nothing, and
+        Spark knows how small a table is (`localCheckpoint` forgets it, and breaks plans of Spark 4.0).
+        """
+        rows, folder = self._frame(expression), f"{self.scratch}/{name}-{next(self._numbers)}"
+        rows.write.parquet(folder)
+        self.session.read.schema(rows.schema).parquet(folder).createOrReplaceTempView(name)
         return self.ibis.table(name)
 
     def view(self, name: str, expression: Any) -> Any:
@@ -61,11 +66,20 @@ class SparkEngine:
         self._frame(expression).write.mode("overwrite").parquet(str(folder))
 
     def _frame(self, expression: Any) -> Any:
-        return self.session.sql(self.ibis.compile(expression))
+        """The rows of an expression in the types that it promises: Spark numbers rows in 32 bits, where Ibis says 64."""
+        from ibis.backends.pyspark.datatypes import PySparkSchema
+        from pyspark.sql.functions import col
+        from pyspark.sql.types import NumericType
+
+        rows, promised = self.session.sql(self.ibis.compile(expression)), PySparkSchema.from_ibis(expression.schema())
+        kinds = {one.name: one.dataType for one in promised}
+        other = [one.name for one in rows.schema
+                 if isinstance(one.dataType, NumericType) and one.dataType != kinds[one.name]]  # fmt: skip
+        return rows.withColumns({name: col(f"`{name}`").cast(kinds[name]) for name in other}) if other else rows
 
 
 @contextmanager
-def local_spark(**settings: str) -> Iterator[SparkEngine]:
+def local_spark(scratch: Path, **settings: str) -> Iterator[SparkEngine]:
     """Spark on this machine alone, for tests and trials."""
     from pyspark.sql import SparkSession
 
@@ -75,7 +89,7 @@ def local_spark(**settings: str) -> Iterator[SparkEngine]:
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     try:
-        yield SparkEngine(session)
+        yield SparkEngine(session, scratch)
     finally:
         session.stop()
 

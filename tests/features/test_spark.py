@@ -2,8 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from tests.fixtures.two_engines import TwoEngines, needs_java
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SETTINGS, IDENTITY = Orders(), Identity(account_numbers="per-channel")
-TEXTS = ("kind", "value_hash")
+# a query over a hundred rows is over before its code is compiled
+QUICK = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoEngines]:
     scratch.mkdir()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with engine_in(scratch) as duck, local_spark() as spark:
+        with engine_in(scratch) as duck, local_spark(folder / "spark", **QUICK) as spark:
             engines = TwoEngines(duck, spark, folder)
             engines.give("lines", SCHEMA, chain_lines())
             yield engines
@@ -76,37 +76,39 @@ def test_the_history_becomes_the_same_demand(two: TwoEngines) -> None:
     two.same(lambda side: unify.demand_history(cells(side), None, None), among=50)
 
 
-def test_the_same_orders_are_twins(two: TwoEngines) -> None:
+def kept(name: str) -> Any:
+    return lambda side: side.engine.ibis.table(name)
+
+
+def test_the_same_orders_are_twins_and_returns_are_laid_to_the_same_sales(two: TwoEngines) -> None:
     two.give("links", {"account_id": "string", "value_hash": "string", "linked_on": "date"},
              [("ann", "v1", None), ("bob", "v1", date(2024, 4, 3)), ("cid", "v2", date(2024, 4, 1))])  # fmt: skip
 
     def candidates(side: Any) -> Any:
-        evidence = twins.shared_evidence(side.links, IDENTITY)
-        return side.engine.keep("candidates", twins.twin_candidates(headers(side), SETTINGS, evidence))
+        headers(side)
+        side.engine.keep("evidence", twins.shared_evidence(side.links, IDENTITY))
+        return twins.twin_candidates(kept("headers")(side), SETTINGS, kept("evidence")(side))
 
     def decided(side: Any) -> Any:
-        return side.engine.keep("order_twins", twin_decisions.twins(side.engine, candidates(side)))
+        return twin_decisions.twins(side.engine, kept("candidates")(side))
 
-    two.same(lambda side: twins.shared_evidence(side.links, IDENTITY), among=3)
-    two.same(candidates, among=10)
-    found = two.same(decided, among=10)
-    assert {row["evidence"] for row in found} == {"basket", "order-number"}
-    later = two.same(lambda side: twin_decisions.twins(side.engine, candidates(side), side.engine.ibis.table("order_twins"),
-                                                       date(2024, 4, 8)), among=2)  # fmt: skip
-    assert [row for row in found if row["day"] >= date(2024, 4, 8)] == later
-    two.same(lambda side: twin_decisions.receipt_links(decided(side), headers(side)), among=2)
+    def decided_later(side: Any) -> Any:
+        before = kept("order_twins")(side)
+        return twin_decisions.twins(side.engine, kept("candidates")(side), before, date(2024, 4, 8))
 
-
-def test_returns_are_laid_to_the_same_sales(two: TwoEngines) -> None:
     def matched(side: Any) -> Any:
-        lines, dropped = side.lines, side.engine.ibis.table("order_twins")
-        back = returns.is_return(lines)
-        return returns.matched_returns(side.engine, lines.filter(back), lines.filter(~back), SETTINGS, dropped)
+        back = returns.is_return(side.lines)
+        sales = side.lines.filter(~back)
+        return returns.matched_returns(side.engine, side.lines.filter(back), sales, SETTINGS, kept("order_twins")(side))
 
-    for side in (two.duck, two.spark):
-        side.engine.keep("order_twins", twin_decisions.twins(side.engine, twins.twin_candidates(headers(side), SETTINGS)))
-    found = two.same(matched, among=15)
-    assert {row["matched_by"] for row in found} >= {"line number", "order and product", "unmatched"}
+    two.same(candidates, among=10, name="candidates")
+    two.same(kept("evidence"), among=3)
+    found = two.same(decided, among=10, name="order_twins")
+    assert {row["evidence"] for row in found} == {"basket", "order-number"}
+    assert two.same(decided_later, among=2) == [row for row in found if row["day"] >= date(2024, 4, 8)]
+    two.same(lambda side: twin_decisions.receipt_links(kept("order_twins")(side), kept("headers")(side)), among=2)
+    laid = two.same(matched, among=15)
+    assert {row["matched_by"] for row in laid} >= {"line number", "order and product", "unmatched"}
 
 
 def test_bundles_are_taken_apart_into_the_same_lines(two: TwoEngines) -> None:
@@ -117,27 +119,55 @@ def test_bundles_are_taken_apart_into_the_same_lines(two: TwoEngines) -> None:
     assert {"pair", "breakfast"}.isdisjoint(row["product_id"] for row in found)
 
 
-def test_accounts_are_the_same_customers(two: TwoEngines) -> None:
-    world = town(60, 3)
-    two.give("accounts", {"account_id": "string", "channel": "string", "first_day": "date"}, world.accounts)
-    two.give("evidence", {"account_id": "string", "kind": "string", "value_hash": "string", "linked_on": "date"},
-             world.links)  # fmt: skip
-    some = sorted({account for account, *_ in world.accounts})
-    decisions = {"decision": "int64", "action": "string", "account_id": "string", "decided_on": "date"}
-    two.give("decisions", decisions, [(0, "together", some[0], date(2024, 3, 1)), (0, "together", some[7], date(2024, 3, 1)),
-                                      (1, "apart", some[9], date(2024, 4, 1))])  # fmt: skip
-    two.give("consents", {"account_id": "string", "wish": "string", "wished_at": "timestamp(6)", "wished_on": "date"}, [])
+ACCOUNTS = {"account_id": "string", "channel": "string", "first_day": "date"}
+EVIDENCE = {"account_id": "string", "kind": "string", "value_hash": "string", "linked_on": "date"}
+DECISIONS = {"decision": "int64", "action": "string", "account_id": "string", "decided_on": "date"}
+CONSENTS = {"account_id": "string", "wish": "string", "wished_at": "timestamp(6)", "wished_on": "date"}
+MARCH = date(2024, 3, 1)
 
-    kept: dict[str, Any] = {}
+
+def give_people(two: TwoEngines) -> None:
+    """A town that phones, WeChat and decisions join, with families, shared numbers and people who want to be gone."""
+    world = town(40, 3)
+    names = sorted({account for account, *_ in world.accounts})
+    told = [row for row in world.links if row[1] in {"unionid", "phone"}]
+    told += [(name, "phone", "the shop's", None) for name in names[10:30]]
+    two.give("accounts", ACCOUNTS, world.accounts)
+    two.give("evidence", EVIDENCE, told)
+    two.give("decisions", DECISIONS, [(0, "together", names[0], MARCH), (0, "together", names[7], MARCH),
+                                      (1, "apart", names[9], date(2024, 4, 1))])  # fmt: skip
+    two.give("consents", CONSENTS, [
+        (name, wish, datetime(2024, 3, 1 + place, 9), date(2024, 3, 1 + place))
+        for place, (name, wish) in enumerate(zip(names[:6], ("erase", "opt_out", "opt_in") * 2, strict=True))
+    ])  # fmt: skip
+    two.give("account_days", {"account_id": "string", "first_purchase_on": "date", "last_purchase_on": "date"},
+             [(name, MARCH, date(2024, 3, 1 + place % 28)) for place, name in enumerate(names)])  # fmt: skip
+
+
+def test_accounts_are_the_same_customers(two: TwoEngines) -> None:
+    give_people(two)
+    day = date(2024, 6, 1)
 
     def resolved(side: Any) -> Any:
-        found = resolution.resolve(side.engine, side.accounts, side.evidence, side.decisions, IDENTITY, date(2024, 6, 1))
-        kept[type(side.engine).__name__] = found
-        return found.accounts
+        return resolution.resolve(side.engine, side.accounts, side.evidence, side.decisions, IDENTITY, day).accounts
 
-    two.same(resolved, among=60)
-    two.same(lambda side: kept[type(side.engine).__name__].log, among=20)
-    two.same(lambda side: kept[type(side.engine).__name__].review)
+    def customers(side: Any) -> Any:
+        whose = side.engine.ibis.table("identity_accounts")
+        return people.customers_of_accounts(whose, side.accounts, side.account_days, side.consents, IDENTITY, day)
+
+    found = two.same(resolved, among=40)
+    assert len({row["customer_id"] for row in found}) < len(found)
+    two.same(kept("identity_log"), among=5)
+    two.same(kept("identity_review"))
+    assert any(row["opted_out"] for row in two.same(customers, among=20))
 
 
-__all__ = ["people", "replace", "TEXTS"]
+def test_the_same_accounts_are_forgotten(two: TwoEngines) -> None:
+    give_people(two)
+
+    def erased(side: Any) -> Any:
+        return people.erased_accounts(side.engine, side.accounts, side.evidence, side.decisions, side.consents, IDENTITY)
+
+    two.same(erased, among=2)
+    two.same(lambda side: people.without(side.accounts, side.engine.ibis.table("erased_accounts")), among=20)
+    two.same(lambda side: people.anonymous(side.accounts, side.engine.ibis.table("erased_accounts")), among=40)
