@@ -1,6 +1,5 @@
 """What DuckDB computes of a retailer, Spark computes of a chain: the same expressions, the same rows."""
 
-import warnings
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,33 +9,23 @@ from typing import Any
 import pytest
 
 from features import bundles, orders, people, resolution, returns, twin_decisions, twins, unify
-from features.engine import engine_in
 from features.sources import Identity, Orders
 from tests.fixtures.chain_lines import chain_lines
 from tests.fixtures.hand_lines import SCHEMA
 from tests.fixtures.identity_world import town
-from tests.fixtures.two_engines import TwoEngines, needs_java
+from tests.fixtures.two_engines import TwoEngines, needs_java, two_engines
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SETTINGS, IDENTITY = Orders(), Identity(account_numbers="per-channel")
-# a query over a hundred rows is over before its code is compiled
-QUICK = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoEngines]:
     needs_java()
-    from features.spark import local_spark
-
     folder: Path = tmp_path_factory.mktemp("two")
-    scratch = folder / "scratch"
-    scratch.mkdir()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with engine_in(scratch) as duck, local_spark(folder / "spark", **QUICK) as spark:
-            engines = TwoEngines(duck, spark, folder)
-            engines.give("lines", SCHEMA, chain_lines())
-            yield engines
+    with two_engines(folder) as engines:
+        engines.give("lines", SCHEMA, chain_lines())
+        yield engines
 
 
 def placed(side: Any) -> Any:
@@ -86,8 +75,8 @@ def test_the_same_orders_are_twins_and_returns_are_laid_to_the_same_sales(two: T
 
     def candidates(side: Any) -> Any:
         headers(side)
-        side.engine.keep("evidence", twins.shared_evidence(side.links, IDENTITY))
-        return twins.twin_candidates(kept("headers")(side), SETTINGS, kept("evidence")(side))
+        side.engine.keep("shared", twins.shared_evidence(side.links, IDENTITY))
+        return twins.twin_candidates(kept("headers")(side), SETTINGS, kept("shared")(side))
 
     def decided(side: Any) -> Any:
         return twin_decisions.twins(side.engine, kept("candidates")(side))
@@ -102,7 +91,7 @@ def test_the_same_orders_are_twins_and_returns_are_laid_to_the_same_sales(two: T
         return returns.matched_returns(side.engine, side.lines.filter(back), sales, SETTINGS, kept("order_twins")(side))
 
     two.same(candidates, among=10, name="candidates")
-    two.same(kept("evidence"), among=3)
+    two.same(kept("shared"), among=3)
     found = two.same(decided, among=10, name="order_twins")
     assert {row["evidence"] for row in found} == {"basket", "order-number"}
     assert two.same(decided_later, among=2) == [row for row in found if row["day"] >= date(2024, 4, 8)]
