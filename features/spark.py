@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ibis
+import pyarrow as pa
 
 from features.dialects import KEYED_HMAC
 
@@ -46,6 +47,25 @@ class SparkEngine:
         """Name parquet files, folders of such included, and return them as a table."""
         self.session.read.parquet(*map(str, files)).createOrReplaceTempView(name)
         return self.ibis.table(name)
+
+    def read_placed(self, name: str, files: list[str], file: str, row: str, *, has_row: bool) -> Any:
+        """Name landed files, each row with its file (the folder's name) and its place in it, and return them."""
+        from pyspark.sql.functions import col, regexp_extract
+
+        rows = self.session.read.option("mergeSchema", "true").parquet(*files)
+        place = col(row) if has_row else col("_metadata.row_index")
+        rows = rows.withColumns({file: regexp_extract("_metadata.file_path", "([^/]+)/[^/]+$", 1), row: place.cast("bigint")})
+        rows.createOrReplaceTempView(name)
+        return self.ibis.table(name)
+
+    def give(self, name: str, rows: pa.Table) -> Any:
+        """Name a small table of this process and return it."""
+        self.session.createDataFrame(rows).createOrReplaceTempView(name)
+        return self.ibis.table(name)
+
+    def none_of(self, name: str, columns: Mapping[str, str]) -> Any:
+        """A table without rows."""
+        return self.give(name, pa.Table.from_pylist([], ibis.schema(columns).to_pyarrow()))
 
     def keep(self, name: str, expression: Any) -> Any:
         """Compute an Ibis expression now, so that what follows does not compute it again, and return it as a table.
