@@ -54,6 +54,11 @@ def present(value: str, given: object) -> str:
     return f"nullif({value}, '')" if given.is_string() else value  # type: ignore[attr-defined]
 
 
+def written(value: str, given: object) -> str:
+    """SQL of any value as text. That a number is a double is said, for engines write doubles otherwise."""
+    return f"CAST(CAST({value} AS DOUBLE) AS VARCHAR)" if given.is_float64() else f"CAST({value} AS VARCHAR)"  # type: ignore[attr-defined]
+
+
 def filled(text: str) -> str:
     """SQL of a text, null where it is empty or blank."""
     return f"CASE WHEN {text} >= '!' OR trim({text}) <> '' THEN {text} END"
@@ -63,7 +68,7 @@ def _text(value: str, given: object) -> str:
     if given.is_floating():  # type: ignore[attr-defined]
         # an id that a spreadsheet or pandas turned into 17850.0 is 17850
         whole = f"{value} = trunc({value}) AND abs({value}) < 1e15"
-        return f"CASE WHEN {whole} THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) ELSE CAST({value} AS VARCHAR) END"
+        return f"CASE WHEN {whole} THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) ELSE {written(value, given)} END"
     return value if given.is_string() else f"CAST({value} AS VARCHAR)"  # type: ignore[attr-defined]
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,11 @@ class Engine:
         """Name an Ibis expression without computing it, and return it as a table."""
         self.run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {self.ibis.compile(expression)}')
         return self.ibis.table(name)
+
+    def hold_pads(self, pads: Mapping[str, bytes]) -> None:
+        """Hold the two padded keys of features/keyed_hash.py as variables of the session, inner and outer."""
+        for name, pad in pads.items():
+            self.ibis.con.execute(f"SET VARIABLE {name} = ?", [pad])
 
     def close(self) -> None:
         self.ibis.disconnect()

@@ -17,11 +17,12 @@ from typing import Any
 
 import ibis
 
-from features.casts import SQL_TYPES, UNREADABLE, as_written, cast, filled, says_its_zone
+from features.casts import SQL_TYPES, UNREADABLE, as_written, cast, filled, present, says_its_zone, written
 from features.channels.export import FILE, ROW, Export
 from features.choices import chosen
 from features.conversions import LACKS_RATE, MOST_RULES, exchange, join_rules, settle_units
 from features.currencies import REASON as NO_RATE
+from features.dialects import types_of
 from features.engine import Engine
 from features.expressions import Scalar, literal, quoted, scalar
 from features.keyed_hash import has_key, hashed, unlock
@@ -126,7 +127,7 @@ def judged(door: Door, name: str, export: Export) -> Any:
     if has_key() or task.personal:
         unlock(door.engine)
     stages, types = _mapped(task)
-    _translate(task, stages)
+    _translate(task, stages, types)
     _typed(task, stages, types)
     stages = _settled(task, stages)
     _exchanged(task, stages)
@@ -139,19 +140,27 @@ def _mapped(task: _Task) -> tuple[Stages, Any]:
     first = Stages(task.export.table, task.name)
     first.then({GIVEN + column: found.sql for column, found in task.scalars.items()})
     mapped = first.table()
-    return Stages(mapped, f"{task.name}_given"), mapped.schema()
+    return Stages(mapped, f"{task.name}_given"), types_of(mapped)
 
 
-def _translate(task: _Task, stages: Stages) -> None:
+def _translate(task: _Task, stages: Stages, types: Any) -> None:
     """VALUE columns, the export's columns as RAW ones, and REFUSED: the reason where a rule of the recipe refuses."""
     values = {
         VALUE + column: _meant(quoted(GIVEN + column), task.source.values[column])
         for column in task.scalars if column in task.source.values
     }  # fmt: skip
-    values |= {VALUE + column: quoted(GIVEN + column) for column in task.scalars if column not in task.source.values}
+    values |= {
+        VALUE + column: _number(quoted(GIVEN + column), types[GIVEN + column])
+        for column in task.scalars if column not in task.source.values
+    }  # fmt: skip
     raw = {RAW + column: quoted(column) for column in task.export.columns}
     given = [GIVEN + column for column in task.source.values if column in task.scalars]
     stages.then({**values, **raw, REFUSED: _refusal(task)}, keep=[*given, *task.extra])
+
+
+def _number(given: str, kind: Any) -> str:
+    """SQL of a value that is never not-a-number: pandas writes missing numbers so."""
+    return present(given, kind) if kind.is_floating() else given
 
 
 def _meant(given: str, meanings: dict[str, str]) -> str:
@@ -263,13 +272,13 @@ def _judge(task: _Task, stages: Stages, types: Any) -> None:
     original = original_row({column: types[column] for column in task.export.columns}, task.personal, country, RAW)
     last = {ORIGINAL: f"CASE WHEN {REASON} IS NOT NULL THEN {original} END"}
     if task.table.name == "order_lines":
-        last[CONTENT] = f"CASE WHEN source_line_id IS NULL THEN {_content(task)} END"
+        last[CONTENT] = f"CASE WHEN source_line_id IS NULL THEN {_content(task, types)} END"
     stages.then(last, keep=[*columns, REASON, *task.extra])
 
 
-def _content(task: _Task) -> str:
+def _content(task: _Task, types: Any) -> str:
     """SQL of a hash of the row as it came: rows that differ in any column differ in it."""
-    parts = (f"coalesce(CAST({quoted(RAW + column)} AS VARCHAR), chr(30))" for column in task.export.columns)
+    parts = (f"coalesce({written(quoted(RAW + column), types[column])}, chr(30))" for column in task.export.columns)
     return f"md5(concat_ws(chr(31), {', '.join(parts)}))"
 
 

@@ -26,8 +26,7 @@ FEWEST_DIGITS = 7
 def unlock(engine: Engine) -> None:
     """Give the engine what `hashed` needs; RecipeError if the key is missing or too short to be one."""
     inner, outer = _pads(identity_key())
-    engine.ibis.con.execute(f"SET VARIABLE {INNER} = ?", [inner])
-    engine.ibis.con.execute(f"SET VARIABLE {OUTER} = ?", [outer])
+    engine.hold_pads({INNER: inner, OUTER: outer})
 
 
 def identity_key() -> bytes:

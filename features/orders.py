@@ -9,6 +9,7 @@ from typing import Any
 import ibis
 
 from features.casts import local_day
+from features.dialects import asked
 
 DECIMAL = "decimal(18, 4)"
 ZERO = ibis.literal(0).cast(DECIMAL)
@@ -93,4 +94,4 @@ def demand_place(lines: Any, time_zone: str | None = None) -> Any:
         return lines.mutate(demand_day=lines.day)
     handed_over = local_day("fulfilled_at", time_zone)
     query = f"SELECT *, greatest(day, coalesce({handed_over}, day)) AS demand_day FROM lines_with_place"
-    return lines.alias("lines_with_place").sql(query, dialect="duckdb")
+    return asked(lines, "lines_with_place", query)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from features.casts import written
 from features.engine import NEEDS_KEY
 from features.expressions import literal, quoted
 from features.keyed_hash import KEY, hashed
@@ -70,8 +71,8 @@ def _shown(column: str, given: Any, country: str | None) -> str:
     if given.is_string():
         return hidden_sql(quoted(column), country)
     if given.is_numeric() and PHONES.get(country or ""):  # a telephone number may have become a number
-        return hidden_sql(f"CAST({quoted(column)} AS VARCHAR)", country)
-    return quoted(column)
+        return hidden_sql(written(quoted(column), given), country)
+    return written(quoted(column), given) if given.is_temporal() else quoted(column)
 
 
 def guarded(account: str, country: str | None, has_key: bool, place: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from features.dialects import asked
 from features.expressions import quoted
 
 
@@ -31,5 +32,5 @@ class Stages:
         return f"mapped_{self._name}"
 
     def table(self) -> Any:
-        """The last stage as an Ibis table (its SQL is in DuckDB's dialect, so that Ibis can write it in another)."""
-        return self._base.alias(self._view).sql(self._sql, dialect="duckdb") if self._sql else self._base
+        """The last stage as an Ibis table of whatever engine the first one is of."""
+        return asked(self._base, self._view, self._sql) if self._sql else self._base

@@ -48,7 +48,8 @@ def twin_candidates(headers: Any, settings: Orders, evidence: Any | None = None)
     same `evidence` (see `shared_evidence`) on the day of the later order. A pair with both is told by its number.
     For the records of a day it needs the headers of NUMBER_DAYS before it, and baskets only `twin_minutes` of them.
     """
-    headers = headers.mutate(second=headers.ordered_at.truncate("s").epoch_seconds())
+    second = headers.ordered_at.truncate("s").epoch_seconds()
+    headers = headers.mutate(second=second.cast("float64").cast("int64"))  # DuckDB gives it as a fraction
     plain = headers if "customer_id" in headers.columns else headers.mutate(customer_id=headers.account_id)
     pairs = _number_pairs(plain)
     if settings.twin_minutes:

@@ -6,6 +6,7 @@ import pyarrow as pa
 from features.channels.copied import Copied, as_written, check_names, writing
 from features.channels.databases import connection_string, without_secrets
 from features.channels.export import Wanted
+from features.channels.spark import URL, spark_table
 from features.errors import RecipeError, SourceError
 
 
@@ -14,17 +15,13 @@ def copy_table(wanted: Wanted) -> Copied:
     connection = connection_string(wanted.name, wanted.source.path)
     if not wanted.source.relation:
         raise RecipeError(f"sources.{wanted.name}: relation is missing: name the table or view to read")
-    *schema, name = wanted.source.relation.split(".")
     try:
         # every backend has errors of its own
         with without_secrets(wanted, connection, Exception):
-            backend = ibis.connect(connection)
-            try:
-                table = backend.table(name, database=".".join(schema) or None)
-                check_names(wanted, table.columns)
-                _write(wanted, table)
-            finally:
-                backend.disconnect()
+            if connection.startswith(URL):
+                _write(wanted, spark_table(connection, wanted.source.relation).to_reader())
+            else:
+                _copy(wanted, connection, wanted.source.relation)
     except ImportError as fault:
         raise SourceError(
             f"sources.{wanted.name}: Ibis lacks a library for it ({fault.name}): pip install 'ibis-framework[…]'"
@@ -32,8 +29,17 @@ def copy_table(wanted: Wanted) -> Copied:
     return as_written(wanted)
 
 
-def _write(wanted: Wanted, table: object) -> None:
-    batches: pa.RecordBatchReader = table.to_pyarrow_batches()  # type: ignore[attr-defined]  # Ibis has no types
+def _copy(wanted: Wanted, connection: str, relation: str) -> None:
+    *schema, name = relation.split(".")
+    backend = ibis.connect(connection)
+    try:
+        _write(wanted, backend.table(name, database=".".join(schema) or None).to_pyarrow_batches())
+    finally:
+        backend.disconnect()
+
+
+def _write(wanted: Wanted, batches: pa.RecordBatchReader) -> None:
+    check_names(wanted, batches.schema.names)
     with writing(wanted, batches.schema) as writer:
         for batch in batches:
             writer.write_batch(batch)

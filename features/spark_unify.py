@@ -1,0 +1,193 @@
+"""A whole retailer unified on Spark: from the landed files of an ingest to its history, demand, returns and accounts.
+
+Reading and judging the exports, and deciding which version of a line counts, is DuckDB's, file by file; what grows
+with the number of lines and people runs here, with the same expressions and the same result.
+"""
+
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import ibis
+
+from features.bundles import exploded
+from features.casts import local_day
+from features.channels.export import ROW
+from features.components import is_empty
+from features.decisions import decisions_table, read_decisions
+from features.dialects import asked
+from features.errors import NotIngested
+from features.judging import REASON
+from features.ledger import Ledger
+from features.lines import COLUMNS
+from features.orders import demand_place, is_gift, order_headers
+from features.people import account_id, anonymous, customers_of_accounts, erased_accounts, without
+from features.resolution import resolve
+from features.returns import is_return, matched_returns
+from features.sources import Intake
+from features.spark import SparkEngine
+from features.twin_decisions import receipt_links, twins
+from features.twins import shared_evidence, twin_candidates
+from features.unify import demand_history, purchase_history, summed_cells
+from features.workspace import Snapshot, Workspace
+
+FILE = "onebasket_file"
+LOSERS = "ledger/losers.parquet"
+LINKS = {"account_id": "string", "kind": "string", "value_hash": "string", "linked_on": "date"}
+
+
+def unify_on_spark(engine: SparkEngine, workspace: Workspace, folder: Path | str) -> list[str]:
+    """Write the tables of the workspace's current snapshot anew into `folder`, computed on Spark; returns their names.
+
+    purchase_history, demand_history, returns, accounts and customers, and order_twins where several sources have
+    order lines. Every node of the cluster must see the workspace, `folder` and the engine's scratch folder.
+    """
+    snapshot = workspace.snapshot()
+    ledger = Ledger.open(snapshot)
+    if ledger is None:
+        raise NotIngested(f"{snapshot.folder} does not say which files it was made of: run onebasket ingest again")
+    intake = Intake.model_validate(snapshot.facts["recipe"])
+    return _Chain(engine, workspace, snapshot, ledger, intake, str(folder)).run()
+
+
+class _Chain:
+    """One run."""
+
+    def __init__(
+        self, engine: SparkEngine, workspace: Workspace, snapshot: Snapshot, ledger: Ledger, intake: Intake, folder: str
+    ) -> None:
+        self.engine, self.workspace, self.snapshot, self.ledger = engine, workspace, snapshot, ledger
+        self.intake, self.folder = intake, folder
+        self.sources = list(intake.of_table("order_lines"))
+        self.written: list[str] = []
+
+    def run(self) -> list[str]:
+        links, consents, decisions = self._links(), self._consents(), self._decisions()
+        lines = self._lines()
+        erased = self._erased(links, consents, decisions)
+        if erased is not None:
+            lines, links = anonymous(lines, erased), None if links is None else without(links, erased)
+        lines = self.engine.keep("every_line", lines)
+        live, receipts, dropped = lines.filter(lines.status == "completed"), None, None
+        if len(self.sources) > 1:
+            headers = self.engine.keep("headers", order_headers(lines))
+            dropped = self._twins(headers, links)
+            gone = dropped.filter(dropped.kept_order_id.notnull())
+            live = live.anti_join(gone, ["order_id", "day"])
+            receipts = receipt_links(dropped, headers)
+        bundles = self._table("bundles")
+        live = self.engine.keep("live_lines", live if bundles is None else exploded(live, bundles))
+        history = self._written("purchase_history", purchase_history(live))
+        self._written("demand_history", demand_history(summed_cells(history), self._table("plans"), self._table("stock")))
+        if not is_empty(live.filter(is_return(live))):
+            back = is_return(live)
+            found = matched_returns(self.engine, live.filter(back), live.filter(~back), self.intake.orders, dropped)
+            self._written("returns", found)
+        self._people(history, _together([links, receipts]), consents, decisions)
+        return self.written
+
+    def _written(self, name: str, rows: Any) -> Any:
+        """Write a table and go on from what was written."""
+        self.engine.write(rows, f"{self.folder}/{name}")
+        self.written.append(name)
+        return self.engine.read(name, f"{self.folder}/{name}")
+
+    def _table(self, name: str) -> Any | None:
+        """A table of the snapshot; None where the recipe gives none."""
+        if not self.ledger.rows.get(name):
+            return None
+        files = sorted((self.snapshot.folder / name).rglob("*.parquet"))
+        return self.engine.read(f"given_{name}", *files)
+
+    def _local(self, table: Any, name: str, instant: str, day: str) -> Any:
+        zone = self.intake.retailer.time_zone
+        return asked(table, name, f'SELECT *, {local_day(instant, zone)} AS {day} FROM {name}')
+
+    def _links(self) -> Any | None:
+        links = self._table("identity_links")
+        if links is None:
+            return None
+        dated = self._local(links, "dated_links", "linked_at", "linked_on")
+        return dated.select("channel", "kind", "linked_on", account_id=account_id(dated, self.intake.identity),
+                            value_hash=dated["value"])  # fmt: skip
+
+    def _consents(self) -> Any | None:
+        consents = self._table("consents")
+        if consents is None:
+            return None
+        dated = self._local(consents, "dated_consents", "wished_at", "wished_on")
+        return dated.select("channel", "wish", "wished_at", "wished_on", account_id=account_id(dated, self.intake.identity))
+
+    def _decisions(self) -> Any | None:
+        made = decisions_table(read_decisions(self.workspace))
+        return self.engine.give("decisions", made) if len(made) else None
+
+    def _erased(self, links: Any | None, consents: Any | None, decisions: Any | None) -> Any | None:
+        if consents is None or is_empty(consents.filter(consents.wish == "erase")):
+            return None
+        long_ago = ibis.date(1900, 1, 1)
+        known = [None if rows is None else rows.select("account_id", "channel", first_day=long_ago) for rows in (links, consents)]
+        evidence = self.engine.none_of("no_links", LINKS) if links is None else links.drop("channel")
+        accounts = self.engine.keep("linked_accounts", _together(known).distinct())
+        return erased_accounts(self.engine, accounts, evidence, decisions, consents, self.intake.identity)
+
+    def _lines(self) -> Any:
+        """The lines of every source that count, as features/lines.py gives them to DuckDB."""
+        every = _together([self._of(source) for source in self.sources])
+        every = demand_place(every, self.intake.retailer.time_zone)
+        return every.mutate(account_id=account_id(every, self.intake.identity), gift=is_gift(every))
+
+    def _of(self, source: str) -> Any | None:
+        landed = self.ledger.of(source)
+        files = {numbered: [str(one.parquet(self.workspace)) for one in landed if one.numbered == numbered]
+                 for numbered in (False, True)}  # fmt: skip
+        rows = _together([self.engine.read_placed(f"{source}_{numbered}", of, FILE, ROW, has_row=numbered)
+                          for numbered, of in files.items() if of])  # fmt: skip
+        if rows is None:
+            return None
+        losing = self.engine.read("losers", self.snapshot.folder / LOSERS)
+        losing = losing.filter(losing.source == source).select(**{FILE: "file", ROW: "row"})
+        rows = rows.filter(rows[REASON].isnull()).anti_join(losing, [FILE, ROW])
+        own = rows[FILE] + "#" + rows[ROW].cast("string")
+        number = ibis.literal(source + ":") + rows.order_id if len(self.sources) > 1 else rows.order_id
+        return rows.select(
+            *(name for name in COLUMNS if name not in {"order_id", "source_line_id"}), "day",
+            source=ibis.literal(source), source_line_id=rows.source_line_id.coalesce(own),
+            order_number=rows.order_id, order_id=number,
+        )  # fmt: skip
+
+    def _twins(self, headers: Any, links: Any | None) -> Any:
+        evidence = None if links is None else self.engine.keep("evidence", shared_evidence(links, self.intake.identity))
+        pairs = self.engine.keep("pairs", twin_candidates(headers, self.intake.orders, evidence))
+        return self._written("order_twins", twins(self.engine, pairs))
+
+    def _people(self, history: Any, links: Any | None, consents: Any | None, decisions: Any | None) -> None:
+        bought = history.filter(history.account_id.notnull())
+        seen = [bought.select("account_id", "channel", day="day")]
+        if links is not None and "channel" in links.columns:
+            told = links.filter(links.linked_on.notnull() & links.channel.notnull())
+            seen.append(told.select("account_id", "channel", day="linked_on"))
+        seen = _together(seen)
+        accounts = self.engine.keep("who_accounts", seen.group_by("account_id", "channel").agg(first_day=seen.day.min()))
+        sold = bought.net_units > 0
+        days = bought.group_by("account_id").agg(
+            first_purchase_on=bought.day.min(where=sold), last_purchase_on=bought.day.max(where=sold)
+        )
+        evidence = self.engine.none_of("no_links", LINKS) if links is None else links.drop("channel")
+        evidence = self.engine.keep("who_links", evidence.distinct())
+        whose = resolve(self.engine, accounts, evidence, decisions, self.intake.identity, self.snapshot.last_day).accounts
+        named = accounts.join(whose, "account_id").select("account_id", "channel", "customer_id", "first_day")
+        self._written("accounts", named)
+        people = customers_of_accounts(whose, accounts, days, consents, self.intake.identity, self.snapshot.last_day)
+        self._written("customers", people)
+
+
+def _together(tables: list[Any | None]) -> Any | None:
+    """The rows of the tables that there are; a column that one lacks is null there."""
+    given = [table for table in tables if table is not None]
+    if not given:
+        return None
+    types = {name: kind for table in given for name, kind in table.schema().items()}
+    whole = [table.select(**{name: table[name] if name in table.columns else ibis.null(kind) for name, kind in types.items()})
+             for table in given]  # fmt: skip
+    return reduce(lambda left, right: left.union(right), whole)
