@@ -1,7 +1,7 @@
 # make demo      the main job: ingest, train, backtest, release, serve, ask      (make demo ARGS=--exit ends after it)
 # make test      every test
 # make check     formatting, lint, types, import rules, doctests
-# make bench     the long measurements, into docs/benchmarks/
+# make bench     the long measurements, into docs/benchmarks/     (make bench-ingest: ingest at chain size alone)
 # make serve     the released models on localhost:3000
 # make lock      resolve the dependencies again
 # make clean     remove what the other targets made
@@ -13,7 +13,7 @@ READY := .venv/ready
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = 1
 
-.PHONY: demo test check bench serve lock clean
+.PHONY: demo test check bench bench-ingest serve lock clean
 
 demo: $(READY)
 	$(BIN)/onebasket demo $(ARGS)
@@ -30,6 +30,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m training.benchmarks $(ARGS)
+
+bench-ingest: $(READY)
+	$(BIN)/python -m training.benchmarks ingest ingest-scale sample-truth $(ARGS)
 
 serve: $(READY)
 	$(BIN)/onebasket serve $(ARGS)

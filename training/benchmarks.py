@@ -8,9 +8,7 @@ import argparse
 import json
 import os
 import platform
-import resource
-import subprocess
-import sys
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -31,10 +29,14 @@ from features.workspace import Snapshot, Workspace
 from models.forecasters import FORECASTERS, make_forecaster
 from models.recommenders import RECOMMENDERS
 from training.benchmark_data import fresh_retail, m5_actuals, m5_panel
+from training.benchmark_ingest import SIZES, measure, measured
 from training.forecast_backtest import backtest_forecast, judged
 from training.progress import showing_progress
 from training.recipe import load_recipe
 from training.recommend_backtest import backtest_recommend
+from training.sample.plan import Plan, customers_for
+from training.sample.write import write_sample
+from training.sample_truth import compared, returns_figures
 from training.scoreboard import Scoreboard
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -49,6 +51,12 @@ M5_CUTOFFS = (date(2016, 3, 28), date(2016, 4, 25))
 ONLINE_CUTOFFS = (date(2011, 10, 31), date(2011, 11, 14), date(2011, 11, 28))
 STOCKOUT_CHANCES = (0.05, 0.01, 0.001)
 OPEN_HOURS = 16  # of FreshRetailNet's record, 6 to 22
+SAMPLE_LINES, SAMPLE_DAYS, SAMPLE_SEEDS = 1_000_000, 365, (1, 2, 3, 4, 5)
+SAMPLE_SHOWN = [
+    "identity_precision", "identity_recall", "identity_recall_of_all_pairs", "twins", "twins_found", "wrongly_removed",
+    "rows_missing", "rows_extra", "rows_with_other_units", "rows_with_other_amounts", "units_off", "amount_off",
+    "demand_cells_off", "returns_matched", "returns_right",
+]  # fmt: skip
 ONLINE_FORECAST_CUTOFFS = (date(2011, 10, 10), date(2011, 11, 7))
 
 
@@ -118,8 +126,8 @@ def _flag_figures(
 
 def intake(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
     """Ingest of Complete Journey in a process of its own, beside the raw floor on the same files."""
-    figures = {"ingest": _measured(["-m", "training.cli", "ingest", "--recipe", "complete-journey", "--workspace",
-                                    str(work / "intake")]), "floor": _measured(["-c", FLOOR, str(work)])}  # fmt: skip
+    figures = {"ingest": measured(["-m", "training.cli", "ingest", "--recipe", "complete-journey", "--workspace",
+                                    str(work / "intake")]), "floor": measured(["-c", FLOOR, str(work)])}  # fmt: skip
     frame = pd.DataFrame(figures).T
     return figures, _markdown(frame) + "\n\nThe floor is DuckDB reading, sorting and writing the same files, no more."
 
@@ -135,16 +143,49 @@ for name, order in (("transactions", "transaction_timestamp, basket_id, product_
 """
 
 
-def _measured(command: list[str]) -> dict[str, float]:
-    """Seconds, CPU-seconds and peak memory (MiB) of a Python process run to its end."""
-    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    watched = "import resource,subprocess,sys;c=subprocess.run([sys.executable,*sys.argv[1:]]).returncode;" \
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss);sys.exit(c)"  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", watched, *command], check=True, capture_output=True, text=True)  # noqa: S603  # our own commands
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"seconds": round(time.monotonic() - began, 1), "cpu_seconds": round(cpu, 1),
-            "peak_mib": round(int(done.stdout.split()[-1]) / 1024)}  # fmt: skip
+def ingest_scale(data: Path | None, work: Path) -> tuple[list[dict[str, Any]], str]:
+    """Ingest of 10, 50 and 100 million lines beside the raw floor, and of one more day."""
+    figures = []
+    for lines in SIZES:
+        figures.append(measure(lines, work))
+        print(figures[-1], flush=True)
+        shutil.rmtree(work / f"till-{lines}")
+        shutil.rmtree(work / f"workspace-{lines}")
+    rows = {
+        f"{found['lines']:,} lines": {
+            "floor, s": found["floor"]["seconds"], "ingest, s": found["ingest"]["seconds"],
+            "× floor": found["times_the_floor"], "CPU, s": found["ingest"]["cpu_seconds"],
+            "peak MiB": found["ingest"]["peak_mib"], "one more day, s": found["one_more_day"]["seconds"],
+            "share of it all": found["day_share"],
+        }
+        for found in figures
+    }  # fmt: skip
+    note = "The floor is DuckDB reading, casting, sorting and writing the same file under the same memory limit."
+    return figures, _markdown(pd.DataFrame(rows).T) + f"\n\n{note}"
+
+
+def sample_truth(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
+    """An omnichannel sample of a million lines, five seeds, against the truth beside it."""
+    os.environ.setdefault("ONEBASKET_IDENTITY_KEY", "a key of the benchmark, kept nowhere")
+    figures = {}
+    for seed in SAMPLE_SEEDS:
+        folder, workspace = work / f"sample-{seed}", Workspace(work / f"sample-workspace-{seed}")
+        with showing_progress() as progress:
+            plan = Plan(customers_for(SAMPLE_LINES, SAMPLE_DAYS), SAMPLE_DAYS, seed, files="month")
+            write_sample(plan, folder, progress)
+            snapshot = ingest(load_recipe(str(folder / "recipe.toml")), workspace, progress)
+        figures[f"seed {seed}"] = compared(snapshot, folder / "truth")
+        shutil.rmtree(folder)
+        shutil.rmtree(workspace.folder)
+    shown = pd.DataFrame(figures).T[SAMPLE_SHOWN].astype(float)
+    return figures, _markdown(shown)
+
+
+def returns_of_uci(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
+    """How many of UCI Online Retail's credit notes are laid to their sales, and how many lines are anonymous."""
+    snapshot = _ingested("online-retail-uci", _needed(data, "online_retail_uci"), work)
+    figures = returns_figures(snapshot)
+    return figures, "\n".join(["| figure | value |", "| --- | --- |", *(f"| {k} | {v} |" for k, v in figures.items())])
 
 
 BENCHMARKS: dict[str, Callable[[Path | None, Path], tuple[Any, str]]] = {
@@ -154,6 +195,9 @@ BENCHMARKS: dict[str, Callable[[Path | None, Path], tuple[Any, str]]] = {
     "online-retail": online_retail,
     "stockouts": stockouts,
     "ingest": intake,
+    "ingest-scale": ingest_scale,
+    "sample-truth": sample_truth,
+    "returns": returns_of_uci,
 }
 NEEDS_DATA = ("forecast-m5", "online-retail", "stockouts")
 

@@ -122,3 +122,30 @@ def _returns(engine: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "returns": lines, "returns_matched": _share(matched, lines), "returns_right": _share(right, matched),
         "returns_named_and_right": _share(named_right, named),
     }  # fmt: skip
+
+
+def returns_figures(snapshot: Snapshot) -> dict[str, Any]:
+    """What was given back in a history and how much of it is laid to its sale; sums must equal the history's."""
+    with duckdb.connect() as engine:
+        for table in ("returns", "purchase_history"):
+            files = literal(snapshot.files(table))
+            engine.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet({files}, hive_partitioning = false)")
+        lines, matched, units, laid = _row(
+            engine,
+            "SELECT count(DISTINCT source_line_id), count(DISTINCT source_line_id) FILTER (matched_by <> 'unmatched'), "
+            "sum(units), sum(units) FILTER (matched_by <> 'unmatched') FROM returns",
+        )
+        back, anonymous, rows = _row(
+            engine,
+            "SELECT -sum(net_units) FILTER (net_units < 0), count(*) FILTER (account_id IS NULL AND net_units > 0), "
+            "count(*) FILTER (net_units > 0) FROM purchase_history",
+        )
+        levels = engine.execute(
+            "SELECT matched_by, coalesce(reason, ''), count(*) FROM returns GROUP BY ALL ORDER BY 3 DESC"
+        ).fetchall()
+    figures = {
+        "return lines": lines, "lines matched": _share(matched, lines), "units matched": _share(laid, units),
+        "units in returns less units in the history": str(units - back),
+        "anonymous purchases kept as demand": _share(anonymous, rows),
+    }  # fmt: skip
+    return figures | {f"{level} {reason}".strip(): count for level, reason, count in levels}
