@@ -24,7 +24,7 @@ class Rates:
         listed = ", ".join(f"{rate:f}" for rate in self.daily)
         place = f"least(date_diff('day', DATE '{self.first}', {day}) + 1, {len(self.daily)})"
         known = f"{day} >= DATE '{self.first}'"
-        return f"CASE WHEN {known} THEN list_extract(CAST([{listed}] AS {RATE}[]), {place}) END"
+        return f"CASE WHEN {known} THEN (CAST([{listed}] AS {RATE}[]))[CAST({place} AS INT)] END"
 
 
 def rates_of(rows: Iterable[dict[str, Any]]) -> dict[str, Rates]:
@@ -52,5 +52,4 @@ def rate_on(currency: str, day: str, own: str, rates: dict[str, Rates]) -> str:
 
 def converted(amount: str, rate: str, foreign: str) -> str:
     """SQL of an amount in the retailer's currency, rounded half away from zero to the cent where it is `foreign`."""
-    cents = f"TRY_CAST({amount} * {rate} AS DECIMAL(18, 2))"
-    return f"CASE WHEN {foreign} THEN TRY_CAST({cents} AS DECIMAL(18, 4)) ELSE {amount} END"
+    return f"CASE WHEN {foreign} THEN TRY_CAST({amount} * {rate} AS DECIMAL(18, 4)) ELSE {amount} END"

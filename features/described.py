@@ -24,6 +24,11 @@ class Described:
     dropped: dict[str, int]
 
 
+def named(table: str) -> str:
+    """The relation of a table's rows in the engine."""
+    return f"described_{table}"
+
+
 def described(
     engine: Engine, workspace: Workspace, table: Table, landed: Sequence[Landed], sources: Sequence[str],
     where: str = "true",
@@ -46,9 +51,11 @@ def described(
     key = ", ".join(f"{quoted(column)}" for column in table.key)
     view = f"rows_{table.name}"
     engine.run(
-        f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT rows.*, places.rank AS onebasket_rank, places.name AS onebasket_name, "
+        f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT rows.*, places.rank AS onebasket_rank, places.name AS "
+        f"onebasket_name, "
         f"hash({key}) AS onebasket_key FROM ({' UNION ALL BY NAME '.join(parts)}) AS rows JOIN (VALUES {places}) AS "
-        f"places(source, file, rank, name) ON rows.onebasket_source = places.source AND rows.onebasket_file = places.file"
+        f"places(source, file, rank, name) ON rows.onebasket_source = places.source AND rows.onebasket_file = "
+        f"places.file"
     )
     engine.run(f"CREATE OR REPLACE TEMP TABLE again_{table.name} AS SELECT onebasket_key FROM {view} GROUP BY 1 "
                "HAVING count(*) > 1")  # fmt: skip
@@ -65,11 +72,11 @@ def described(
         plain += (
             f" WHERE onebasket_key NOT IN ({again}) UNION ALL SELECT {listed} FROM ranked_{table.name} WHERE place = 1"
         )
-    engine.run(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS {plain}")
+    engine.run(f"CREATE OR REPLACE TEMP VIEW {named(table.name)} AS {plain}")
     dropped = dict(
         engine.rows(f"SELECT onebasket_source, count(*) FROM ranked_{table.name} WHERE place > 1 GROUP BY 1")
     )
-    return Described(table.name, dropped)
+    return Described(named(table.name), dropped)
 
 
 def _listed(columns: Sequence[str]) -> str:

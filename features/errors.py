@@ -12,6 +12,7 @@
     ├── BundleError        a bundle is missing, damaged or of another kind
     ├── RegistryError      a model version, alias or run does not exist
     ├── ExportError        answers cannot be written to the file asked for
+    ├── SampleError        a sample cannot be made as asked for
     └── ServerError        the server cannot be started or does not answer
 
 Each message says what was wrong, the value, and the remedy. Rows that cannot be used are never an error:
@@ -70,6 +71,10 @@ class RegistryError(OneBasketError):
 
 class ExportError(OneBasketError):
     """The file asked for cannot be written."""
+
+
+class SampleError(OneBasketError):
+    """A sample cannot be written as asked."""
 
 
 class ServerError(OneBasketError):

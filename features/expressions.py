@@ -189,7 +189,7 @@ def _some(columns: Collection[str]) -> str:
 
 
 def _safe_sql(tree: exp.Expression) -> str:
-    return str(tree.transform(_safely).sql(DIALECT))
+    return str(tree.transform(_safely).sql(DIALECT, identify=True))  # a column may be named as a keyword
 
 
 def _safely(node: exp.Expression) -> exp.Expression:

@@ -21,7 +21,7 @@ def faults(engine: Keeper, kind: str, members: Any, evidence: Evidence, identity
     """
     if kind == "decision":
         return groups.filter(ibis.literal(False)).select("met", reason=ibis.literal(""))
-    accounts = engine.keep("identity_judged", groups.join(members, "customer").select("met", "customer", "number"))
+    accounts = engine.keep("resolution_judged", groups.join(members, "customer").select("met", "customer", "number"))
     found = reduce(lambda left, right: left.union(right), _checks(accounts, kind, evidence, identity))
     return found.group_by("met").agg(reason=found.reason.min())
 

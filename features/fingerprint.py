@@ -19,12 +19,18 @@ READABLE = {
     "demand_history": "day <= $as_of",
     "stock": "day <= $as_of",
     "plans": "known_on <= $as_of",
+    "prices": "starts_on <= $as_of",
+    "listings": "starts_on <= $as_of",
     "calendar": f"day <= $as_of + {AHEAD_DAYS}",
     "catalog": f"product_id IN ({SOLD.format(column='product_id')})",
-    "locations": f"location_id IN ({SOLD.format(column='location_id')})",
+    "locations": f"location_id IN ({SOLD.format(column='location_id')}) "
+                 f"OR location_id IN ({SOLD.format(column='demand_location_id')})",
     "supply_terms": f"(location_id = {literal(EVERY_LOCATION)} OR location_id IN ({SOLD.format(column='location_id')}))"
                     f" AND product_id IN ({SOLD.format(column='product_id')})",
 }  # fmt: skip
+
+# the end of a listing is known when it has come
+KNOWN = {"listings": "* REPLACE (CASE WHEN ends_on <= DATE '{as_of}' THEN ends_on END AS ends_on)"}
 
 
 def fingerprint(snapshot: Snapshot, as_of: date) -> str:
@@ -40,7 +46,10 @@ def fingerprint(snapshot: Snapshot, as_of: date) -> str:
         held = [table for table in READABLE if snapshot.holds(table)]
         for table in held:
             files = literal(snapshot.files(table))
-            engine.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet({files}, hive_partitioning = false)")
+            known = KNOWN.get(table, "*").format(as_of=as_of)
+            engine.execute(
+                f"CREATE VIEW {table} AS SELECT {known} FROM read_parquet({files}, hive_partitioning = false)"
+            )
         for table in held:
             digest.update(f"{table}:{_sum(engine, table, as_of)};".encode())
         digest.update(f"accounts:{_whose(engine, snapshot, as_of)};".encode())

@@ -32,19 +32,25 @@ def joined_by(engine: Keeper, touched: Any, judge: Judge, name: str, *, again: b
     for his mother under her number must neither make the two one, nor keep her number from joining her own accounts.
     """
     first = _attempt(engine, touched, judge, f"{name}_first")
+    if first is None:
+        return []
     if not again or is_empty(first.cut):
         return [first]
     sizes = touched.group_by("value").agg(customers=touched.customer.nunique())
     shared = touched.semi_join(sizes.filter(sizes.customers > 1), "value")
     tally = shared.group_by("customer").agg(values=shared.value.nunique())
     left = first.cut.drop("reason").semi_join(tally.filter(tally["values"] == 1), "customer")
-    return [first, _attempt(engine, engine.keep(f"{name}_left", left), judge, f"{name}_second")]
+    second = _attempt(engine, engine.keep(f"{name}_left", left), judge, f"{name}_second")
+    return [first] if second is None else [first, second]
 
 
-def _attempt(engine: Keeper, touched: Any, judge: Judge, name: str) -> Round:
+def _attempt(engine: Keeper, touched: Any, judge: Judge, name: str) -> Round | None:
+    """One try; None where no value touches several customers."""
     pairs = touched.select("value", "customer").distinct()
     values = pairs.group_by("value").agg(least=pairs.customer.min(), customers=pairs.count())
     values = engine.keep(f"{name}_values", values.filter(values.customers > 1))
+    if is_empty(values):
+        return None
     groups = pairs.semi_join(values, "value").rename(met="value")
     refused = engine.keep(f"{name}_refused", judge(engine.keep(f"{name}_groups", groups)))
     sound = values.anti_join(refused, values.value == refused.met)

@@ -8,11 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from features.calendar import public_calendar
-from features.described import described
+from features.described import described, named
 from features.engine import Engine, engine_in, told
 from features.errors import SourceError, WorkspaceError
 from features.expressions import literal
 from features.judging import Door
+from features.keyed_hash import has_key, identity_key, key_fingerprint
 from features.landing import DAY_OF, Landed, Landing, mapping_of
 from features.ledger import FOLDER, HISTORY_FORM, Ledger, content_hashes, content_of_all
 from features.lines import Lines
@@ -64,9 +65,13 @@ class _Ingest:
         # What an earlier ingest landed is of use under any settings; what it unified only under the same.
         self.former = former if former is not None and former.made_by == self.ledger.made_by else None
         self.landed_before = former.landed if former is not None else []
+        self.joins_before = former.joins if former is not None else {}
         self.dropped: dict[str, int] = {}
 
     def run(self) -> Snapshot:
+        if any(column.kind == "secret" for source in self.intake.sources.values()
+               for column in SOURCE_TABLES[source.table].columns):  # fmt: skip
+            identity_key()  # told before anything is read
         self._land()
         if self._nothing_changed():
             assert self.current is not None
@@ -79,7 +84,7 @@ class _Ingest:
         if self._of_table("bundles"):
             described(self.engine, self.workspace, SOURCE_TABLES["bundles"], self._of_table("bundles"),
                       list(self.intake.sources))  # fmt: skip
-            rebuild.bundles = self.engine.ibis.table("bundles")
+            rebuild.bundles = self.engine.ibis.table(named("bundles"))
         touched = self._touched_days(versions) | self._erased_days()
         self._write_bulk("plans")
         self._write_bulk("stock")
@@ -100,12 +105,13 @@ class _Ingest:
         (self.folder / FOLDER).mkdir()
 
     def _land(self) -> None:
-        landing = Landing(self.door, self.workspace, self.landed_before)
+        landing = Landing(self.door, self.workspace, self.landed_before, self.joins_before)
         order = sorted(self.intake.sources, key=lambda name: self.intake.sources[name].table not in HELPING)
         with self.progress.step("read exports", landing.count_files(order)) as step:
             for name in order:
                 self.ledger.landed += landing.land(name, self._mapping(name), step)
                 self._open_helping(name)
+        self.ledger.joins = landing.joins
         self.ledger.landed.sort(key=lambda landed: (list(self.intake.sources).index(landed.source), landed.name))
         if not any(landed.kept for landed in self._of_table("order_lines")):
             raise _no_purchases(self.ledger, list(self.intake.of_table("order_lines")))
@@ -116,18 +122,8 @@ class _Ingest:
         settings = source.model_dump(mode="json", exclude={"path", "identical_lines"})
         settings |= self.intake.model_dump(mode="json", include={"retailer", "units", "oldest_day"})
         helping = [landed.id for table in HELPING for landed in self._of_table(table)]
-        joined = self._joined_files(name)
-        return mapping_of(settings, str(SOURCE_TABLES[source.table]), *helping, *joined)
-
-    def _joined_files(self, name: str) -> list[str]:
-        from features.channels import content_of, files_of
-
-        source = self.intake.sources[name]
-        return [
-            content_of(self.engine, f"{name}_join{number}", join, file)
-            for number, join in enumerate(source.join)
-            for file in files_of(join.path, self.intake.folder, name)
-        ]  # fmt: skip
+        key = key_fingerprint() if has_key() else ""
+        return mapping_of(settings, str(SOURCE_TABLES[source.table]), key, *helping)
 
     def _open_helping(self, name: str) -> None:
         """Lay a table that others are mapped with on the door, once its last source is read."""
@@ -135,7 +131,7 @@ class _Ingest:
         if table in HELPING:
             described(self.engine, self.workspace, SOURCE_TABLES[table], self._of_table(table),
                       list(self.intake.sources))  # fmt: skip
-            self.helping[table] = self.engine.ibis.table(table)
+            self.helping[table] = self.engine.ibis.table(named(table))
 
     def _of_table(self, table: str) -> list[Landed]:
         return [landed for landed in self.ledger.landed if self.intake.sources[landed.source].table == table]
@@ -188,7 +184,7 @@ class _Ingest:
             described(self.engine, self.workspace, SOURCE_TABLES[table], self._of_table(table),
                       list(self.intake.sources))  # fmt: skip
         who.learn(given["identity_links"], given["consents"])
-        who.linked_before(self.before)
+        who.linked_before(self.before, self.folder)
         return who
 
     def _erased_days(self) -> set[date]:
@@ -197,7 +193,8 @@ class _Ingest:
         if visits is None or not visits.is_dir():
             return set()
         rows = self.engine.rows(
-            f"SELECT DISTINCT day FROM read_parquet({literal(str(visits / '**' / '*.parquet'))}, hive_partitioning = false) "
+            f"SELECT DISTINCT day FROM read_parquet({literal(str(visits / '**' / '*.parquet'))}, "
+            f"hive_partitioning = false) "
             "WHERE account_id IN (SELECT account_id FROM erased_accounts)"
         )
         return {row[0] for row in rows}
@@ -217,7 +214,8 @@ class _Ingest:
             return {date.fromisoformat(day) for day in one.days}
         file = str(one.parquet(self.workspace))
         rows = self.engine.rows(
-            "SELECT DISTINCT unnest(generate_series(starts_on, least(ends_on, starts_on + 3660), INTERVAL 1 DAY))::DATE "
+            "SELECT DISTINCT unnest(generate_series(starts_on, least(ends_on, starts_on + 3660), INTERVAL 1 "
+            "DAY))::DATE "
             f"FROM read_parquet('{file}') WHERE onebasket_reason IS NULL"
         )
         return {row[0] for row in rows}
@@ -240,7 +238,7 @@ class _Ingest:
         for first, last in form.partitions(days):
             described(self.engine, self.workspace, spec, landed, list(self.intake.sources),
                       f"{day} BETWEEN DATE '{first}' AND DATE '{last}'")  # fmt: skip
-            parts.write(table, table, [first], [day, "location_id", "product_id"], day)
+            parts.write(table, named(table), [first], [day, "location_id", "product_id"], day)
         parts.link(table, days, self.former.rows.get(table, {}) if self.former else {})
 
     def _write_described(self, rebuild: Rebuild) -> None:
@@ -266,7 +264,7 @@ class _Ingest:
             link(self.before / table.name / "part.parquet", self.folder / table.name / "part.parquet")
             self.ledger.rows[table.name] = self.former.rows[table.name]
             return
-        self._table(table.name, self.engine.ibis.table(table.name), list(table.key))
+        self._table(table.name, self.engine.ibis.table(named(table.name)), list(table.key))
 
     def _table(self, table: str, rows: Any, order: list[str]) -> None:
         count = write_table(self.engine, rows, self.folder / table, order)
@@ -277,7 +275,7 @@ class _Ingest:
         self.engine.ibis.create_table("seen_locations", pa.table({"location_id": pa.array(seen, pa.string())}))
         bare = self.engine.ibis.table("seen_locations")
         bare = bare.mutate(name=_no_text(), kind=_text("store"), region=_no_text())
-        given = self.engine.ibis.table("locations") if self._of_table("locations") else None
+        given = self.engine.ibis.table(named("locations")) if self._of_table("locations") else None
         rows = bare if given is None else given.union(bare.anti_join(given, "location_id"))
         self._table("locations", rows, ["location_id"])
 
@@ -285,7 +283,7 @@ class _Ingest:
         public = public_calendar(self.intake.retailer, first, last + timedelta(days=CALENDAR_AHEAD_DAYS))
         self.engine.ibis.create_table("public_calendar", public)
         rows = self.engine.ibis.table("public_calendar")
-        given = self.engine.ibis.table("calendar") if self._of_table("calendar") else None
+        given = self.engine.ibis.table(named("calendar")) if self._of_table("calendar") else None
         self._table("calendar", rows if given is None else given.union(rows.anti_join(given, ["region", "day"])),
                     ["region", "day"])  # fmt: skip
         self.first, self.last = first, last

@@ -283,7 +283,7 @@ def _content(task: _Task, types: Any) -> str:
 
 
 def _reason(task: _Task, stages: Stages) -> str:
-    rules = []
+    rules = [(LACKS_RATE, NO_RATE)] if LACKS_RATE in stages.columns else []
     for column in task.table.columns:
         if column.name in task.source.columns:
             rules += _lost(task, column)
@@ -292,8 +292,6 @@ def _reason(task: _Task, stages: Stages) -> str:
     rules += [(check.bad_when, check.reason) for column in task.table.columns for check in column.checks]
     rules += [(check.bad_when, check.reason) for check in task.table.checks]
     rules += _outside(task)
-    if LACKS_RATE in stages.columns:
-        rules.append((LACKS_RATE, NO_RATE))
     return f"CASE WHEN {REFUSED} IS NOT NULL THEN {REFUSED} ELSE {_first_true(rules)} END"
 
 

@@ -76,9 +76,9 @@ def _variable(name: str) -> str:
 def normalised(value: str, kind: str) -> str:
     """SQL for one way of writing a value: what people and systems write differently and mean as the same.
 
-    A phone number is its digits, a mainland mobile without its country code; an address is in lower case; the rest
-    is trimmed. Full-width digits are digits. A masked number or address (138****5678) and a phone number of fewer
-    than seven digits give null: many people share them.
+    A phone number is its digits, a mainland mobile without its country code; an address or a name is in lower case;
+    the rest is trimmed. Full-width digits are digits. A masked number or address (138****5678) and a phone number of
+    fewer than seven digits give null: many people share them.
     """
     text = f"trim(translate({value}, '{WIDE}', '{NARROW}'), '{BLANKS}')"
     digits = f"regexp_replace({text}, '[^0-9]', '', 'g')"
@@ -87,6 +87,7 @@ def normalised(value: str, kind: str) -> str:
     return (
         f"CASE {kind} WHEN 'phone' THEN CASE WHEN {whole} THEN {phone} END "
         f"WHEN 'email' THEN CASE WHEN contains({text}, '@') AND NOT contains({text}, '*') THEN lower({text}) END "
+        f"WHEN 'family_name' THEN lower(nullif({text}, '')) WHEN 'given_name' THEN lower(nullif({text}, '')) "
         f"ELSE nullif({text}, '') END"
     )
 
@@ -97,6 +98,8 @@ def hashed_value(value: str, kind: str) -> str | None:
     if kind == "phone":
         digits = re.sub("[^0-9]", "", text)
         text = "" if re.search(MASKED, text) or len(digits) < FEWEST_DIGITS else re.sub(MOBILE, r"\1", digits)
+    elif kind in ("family_name", "given_name"):
+        text = text.lower()
     elif kind == "email":
         text = text.lower() if "@" in text and "*" not in text else ""
     return hmac.digest(identity_key(), f"{kind}:{text}".encode(), "sha256").hex() if text else None

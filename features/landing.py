@@ -7,7 +7,7 @@ mapped, so that the same content is never read twice and a killed ingest goes on
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -21,6 +21,7 @@ from features.channels.export import ROW, Export
 from features.engine import Engine, told
 from features.errors import RecipeError, SourceError, WorkspaceError
 from features.expressions import literal, quoted
+from features.join_digests import digests, write_keys
 from features.joins import Beside, joined, read_joins
 from features.judging import CONTENT, ORIGINAL, REASON, Door, judged, needs_numbers
 from features.progress import Step
@@ -41,22 +42,25 @@ class Landed:
     """One file of an export, landed.
 
     `name` is its path below the data folder, `content` the hash of its bytes, `mark` its size and time on disk;
-    `days` counts its usable rows by local day where its table has days.
+    `joined` stands for what its rows find in joined files, '' where there are none; `days` counts its usable rows by
+    local day where its table has days; `first_line` as in Export.
     """
 
     source: str
     name: str
     content: str
     mapping: str
+    joined: str
     mark: str
     rows: int
     reasons: dict[str, int]
     days: dict[str, int]
     numbered: bool
+    first_line: int = 0
 
     @property
     def id(self) -> str:
-        return f"{self.content[:16]}-{self.mapping}"
+        return landed_id(self.content, self.mapping, self.joined)
 
     @property
     def kept(self) -> int:
@@ -65,22 +69,35 @@ class Landed:
     def parquet(self, workspace: Workspace) -> Path:
         return workspace.landed / self.source / self.id / "rows.parquet"
 
+    def keys(self, workspace: Workspace) -> Path:
+        """By what its rows ask joined files, where its source has some."""
+        return workspace.landed / self.source / self.id / "keys.parquet"
+
     def broken(self, workspace: Workspace) -> Path:
         """Lines that are no rows, where there are any."""
         return workspace.landed / self.source / self.id / "broken.json"
 
 
+def landed_id(content: str, mapping: str, joined: str) -> str:
+    """The name of a landed file's folder."""
+    return "-".join(part for part in (content[:16], mapping, joined[:8]) if part)
+
+
 class Landing:
     """Lands the files of a recipe, beside those that an earlier ingest landed."""
 
-    def __init__(self, door: Door, workspace: Workspace, before: Iterable[Landed]) -> None:
+    def __init__(
+        self, door: Door, workspace: Workspace, before: Iterable[Landed], joins_before: Mapping[str, str]
+    ) -> None:
         self.door, self.workspace = door, workspace
         self.engine: Engine = door.engine
         self.before: dict[str, list[Landed]] = {}
         for landed in before:
             self.before.setdefault(landed.source, []).append(landed)
-        self._compiled: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._compiled: dict[tuple[str, str], str] = {}
         self._besides: dict[str, tuple[Beside, ...]] = {}
+        self.joins: dict[str, str] = {}  # the joined files of each source as they are now
+        self._joins_before = joins_before
 
     def count_files(self, names: Iterable[str]) -> int:
         """How many files the sources have."""
@@ -106,16 +123,39 @@ class Landing:
         files = {self._name(file): file for file in self._files(name)}
         known = {landed.name: landed for landed in self.before.get(name, [])}
         gone = [landed for landed in known.values() if landed.name not in files]
+        found = self._found(name, source, mapping, known.values())
         self._check_gone(name, gone, mapping)
         contents = {landed.content for landed in gone}
         kept = gone
         for label in sorted(files):
-            landed = self._landed(name, label, files[label], known.get(label), mapping)
+            of_label = known.get(label)
+            if of_label is not None and found.get(of_label.id, of_label.joined) != of_label.joined:
+                of_label = None  # its rows find something else in the joined files than before
+            landed = self._landed(name, label, files[label], of_label, mapping)
             if landed.content not in contents:  # the same file under another name is the same file
                 contents.add(landed.content)
                 kept.append(landed)
             step.advance()
         return sorted(kept, key=lambda landed: landed.name)
+
+    def _found(self, name: str, source: Source, mapping: str, known: Iterable[Landed]) -> dict[str, str]:
+        """What files landed before find in the joined files now; nothing where those are as they were."""
+        if not source.join:
+            return {}
+        folder = self.door.intake.folder
+        marks = [f"{file.name}:{_mark(file)}" for join in source.join for file in files_of(join.path, folder, name)]
+        self.joins[name] = hashlib.sha256(" ".join(marks).encode()).hexdigest()[:16]
+        keys = {one.id: one.keys(self.workspace) for one in known if one.mapping == mapping}
+        if self._joins_before.get(name) == self.joins[name] or not keys:
+            return {}
+        return digests(self.engine, name, self._joined_files(name), keys)
+
+    def _joined_files(self, name: str) -> tuple[Beside, ...]:
+        """The files laid beside a source, read once."""
+        if name not in self._besides:
+            source = self.door.intake.sources[name]
+            self._besides[name] = read_joins(self.engine, name, source, self.door.intake.folder)
+        return self._besides[name]
 
     def _name(self, file: Path) -> str:
         folder = self.door.intake.folder
@@ -136,20 +176,28 @@ class Landing:
             return known
         with told(f"sources.{name}: cannot read {file}"):
             content = content_of(self.engine, name, source, file)
-        folder = self.workspace.landed / name / f"{content[:16]}-{mapping}"
+        digest = self._digest(name, source, file)
+        folder = self.workspace.landed / name / landed_id(content, mapping, digest)
         facts = folder / "facts.json"
         if not facts.is_file():
             self._read(name, file, folder)
         described = json.loads(facts.read_text("utf-8"))
-        return Landed(source=name, name=label, content=content, mapping=mapping, mark=mark, **described)
+        return Landed(source=name, name=label, content=content, mapping=mapping, joined=digest, mark=mark, **described)
+
+    def _digest(self, name: str, source: Source, file: Path) -> str:
+        """What the rows of a file find in the joined files; its keys are left in the scratch folder."""
+        if not source.join:
+            return ""
+        read_export(self.engine, name, source, file, numbered=False)
+        keys = self.engine.scratch / "keys.parquet"
+        write_keys(self.engine, name, self._joined_files(name), keys)
+        return digests(self.engine, name, self._joined_files(name), {"file": keys})["file"]
 
     def _read(self, name: str, file: Path, folder: Path) -> None:
         source = self.door.intake.sources[name]
         numbered = needs_numbers(self.door, name)
         export = read_export(self.engine, name, source, file, numbered=numbered)
-        if name not in self._besides:
-            self._besides[name] = read_joins(self.engine, name, source, self.door.intake.folder)
-        export = joined(name, export, self._besides[name])
+        export = joined(name, export, self._joined_files(name))
         unfinished = self.workspace.unfinished(f"landed/{name}", folder.name)
         rows = unfinished / "rows.parquet"
         with told(f"sources.{name}: cannot read {file}"):
@@ -159,7 +207,9 @@ class Landing:
         if day and not export.numbered and _is_unsorted(rows, day):
             _sort(self.engine, rows, day)
             numbered = True
-        facts = self._facts(rows, day, export) | {"numbered": numbered}
+        facts = self._facts(rows, day, export) | {"numbered": numbered, "first_line": export.first_line}
+        if source.join:
+            (self.engine.scratch / "keys.parquet").rename(unfinished / "keys.parquet")
         if export.broken:
             (unfinished / "broken.json").write_text(json.dumps([asdict(line) for line in export.broken],
                                                                ensure_ascii=False), "utf-8")  # fmt: skip
@@ -168,7 +218,7 @@ class Landing:
 
     def _sql(self, name: str, source: Source, export: Export) -> str:
         """The query that maps the view of an export; the same for every file with the same columns."""
-        known = (name, export.columns)
+        known = (name, str(export.table.schema()))  # types too may differ from file to file
         if known not in self._compiled:
             table = SOURCE_TABLES[source.table]
             rows = judged(self.door, name, export)
@@ -176,7 +226,8 @@ class Landing:
             if table.name == "order_lines":
                 local = to_local("ordered_at", self.door.intake.retailer.time_zone, self.door.span)
                 query = (
-                    f"SELECT * EXCLUDE ({CONTENT}, source), CAST({local} AS DATE) AS day, CASE WHEN source_line_id IS NOT NULL "
+                    f"SELECT * EXCLUDE ({CONTENT}, source), CAST({local} AS DATE) AS day, CASE WHEN "
+                    f"source_line_id IS NOT NULL "
                     f"THEN hash(source_line_id) ELSE hash({CONTENT}, 1) END AS {KEY} FROM ({query})"
                 )
             self._compiled[known] = query
@@ -184,7 +235,7 @@ class Landing:
 
     def _widened(self, name: str, source: Source, export: Export) -> Export:
         """The export with null for columns that it lacks and another file of its source has."""
-        if (name, export.columns) in self._compiled:
+        if (name, str(export.table.schema())) in self._compiled:
             return export
         try:
             judged(self.door, name, export)
@@ -197,7 +248,7 @@ class Landing:
             )
             lacking = [column for column in known if column not in export.columns]
             again = read_export(self.engine, name, source, Path(export.file), numbered=export.numbered)
-            again = joined(name, again, self._besides[name])
+            again = joined(name, again, self._joined_files(name))
             table = again.table.mutate(**{column: ibis.null("string") for column in lacking})
             return replace(export, table=table, columns=(*export.columns, *lacking))
         return export
@@ -211,6 +262,7 @@ class Landing:
     def _facts(self, rows: Path, day: str | None, export: Export) -> dict[str, Any]:
         read = f"read_parquet({literal(str(rows))})"
         tally = dict(self.engine.rows(f"SELECT {REASON}, count(*) FROM {read} GROUP BY 1"))
+        export.check(sum(tally.values()))
         total = sum(tally.values()) + len(export.broken)
         reasons = {reason: count for reason, count in tally.items() if reason is not None}
         for line in export.broken:

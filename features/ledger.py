@@ -12,6 +12,7 @@ from features.landing import Landed
 from features.workspace import Snapshot
 
 FOLDER = "ledger"
+LEDGER_FORM = 1  # raised whenever the ledger itself is written otherwise
 HISTORY_FORM = 1  # raised whenever tables are made otherwise from the same lines
 
 
@@ -19,13 +20,15 @@ HISTORY_FORM = 1  # raised whenever tables are made otherwise from the same line
 class Ledger:
     """The landed files of a snapshot and the partitions made of them.
 
-    `made_by` is a hash of the settings that decide how lines become tables; `rows` counts the rows of each
+    `made_by` is a hash of the settings that decide how lines become tables; `joins` stands
+    for the joined files of each source; `rows` counts the rows of each
     partition by table; `ahead` tells which later days the orders of a day are handed over on; `hashes` are those
     of the published files.
     """
 
     made_by: str
     landed: list[Landed] = field(default_factory=list)
+    joins: dict[str, str] = field(default_factory=dict)
     rows: dict[str, dict[str, int]] = field(default_factory=dict)
     ahead: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
@@ -46,7 +49,7 @@ class Ledger:
 
     def save(self, folder: Path) -> None:
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        text = json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        text = json.dumps({"form": LEDGER_FORM, **asdict(self)}, ensure_ascii=False, sort_keys=True)
         (folder / FOLDER / "ledger.json").write_text(text, "utf-8")
 
     @classmethod
@@ -58,6 +61,8 @@ class Ledger:
         if not file.is_file():
             return None
         content = json.loads(file.read_text("utf-8"))
+        if content.pop("form", None) != LEDGER_FORM:
+            return None
         content["landed"] = [Landed(**landed) for landed in content["landed"]]
         return cls(**content)
 

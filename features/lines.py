@@ -31,16 +31,17 @@ class Lines:
         """Whether order numbers of several sources have to be told apart."""
         return len(self.sources) > 1
 
-    def sql(self, first: date, last: date, *, cancelled: bool = False) -> str:
-        """SQL of the lines ordered from `first` to `last`, with what unifies them; cancelled ones only if asked for.
+    def sql(self, first: date, last: date, *, for_twins: bool = False) -> str:
+        """SQL of the lines ordered from `first` to `last`, with what unifies them.
 
         Beside the columns of `order_lines`: day, order_number, order_id (unified), account_id, gift,
-        demand_day, demand_location_id, and onebasket_file and onebasket_row where they came from.
+        demand_day, demand_location_id, and onebasket_file and onebasket_row where they came from. `for_twins` adds
+        cancelled lines, and `asker`: a hash of the account, of erased ones too, so that their orders stay found twice.
         """
-        parts = [part for source in self.sources if (part := self._of(source, first, last, cancelled))]
+        parts = [part for source in self.sources if (part := self._of(source, first, last, for_twins))]
         return " UNION ALL BY NAME ".join(parts) if parts else self._none()
 
-    def _of(self, source: str, first: date, last: date, cancelled: bool) -> str | None:
+    def _of(self, source: str, first: date, last: date, for_twins: bool) -> str | None:
         files = [
             one for one in self.landed[source]
             if any(first <= date.fromisoformat(day) <= last for day in one.days)
@@ -51,19 +52,25 @@ class Lines:
         listed = ", ".join(map(quoted, plain))
         taken = f"source_line_id, {listed}, order_id, gift, day"
         where = f"day BETWEEN DATE '{first}' AND DATE '{last}'"
-        rows = rows_sql(files, self.workspace, taken, where if cancelled else f"{where} AND status = 'completed'")
+        rows = rows_sql(files, self.workspace, taken, where if for_twins else f"{where} AND status = 'completed'")
         counting = ""
         if source in self._losing:
             counting = f" WHERE NOT EXISTS (SELECT 1 FROM {LOSERS} AS losing WHERE losing.source = {literal(source)} " \
                        f"AND losing.file = rows.onebasket_file AND losing.row = rows.{ROW})"  # fmt: skip
+        asker = f"md5({self._account()}) AS asker, " if for_twins else ""
         line = f"coalesce(source_line_id, onebasket_file || '#' || {ROW}) AS source_line_id"
-        return f"SELECT {literal(source)} AS source, {line}, {listed}, day, order_id AS order_number, {self._unified(source)}, " \
-               f"onebasket_file, {ROW} FROM ({rows}) AS rows{counting}"  # fmt: skip
+        return (
+            f"SELECT {literal(source)} AS source, {line}, {listed}, day, order_id AS order_number, "
+            f"{self._unified(source)}, {asker}onebasket_file, {ROW} FROM ({rows}) AS rows{counting}"
+        )
+
+    def _account(self) -> str:
+        shared = self.intake.identity.account_numbers == "shared"
+        return "channel_customer_id" if shared else "channel || ':' || channel_customer_id"
 
     def _unified(self, source: str) -> str:
         order = f"{literal(source + ':')} || order_id" if self.several else "order_id"
-        shared = self.intake.identity.account_numbers == "shared"
-        account = "channel_customer_id" if shared else "channel || ':' || channel_customer_id"
+        account = self._account()
         if self.erases:
             account = f"CASE WHEN {account} NOT IN (SELECT account_id FROM erased_accounts) THEN {account} END"
         handed = to_local("fulfilled_at", self.intake.retailer.time_zone, USUAL_DAYS)

@@ -28,9 +28,10 @@ def order_headers(lines: Any) -> Any:
         paid=ibis.cases((is_gift(sold) & sold.net_amount.isnull(), ZERO), else_=sold.net_amount),
     )
     kept = sold.completed
+    said = [name for name in ("account_id", "external_order_id", "asker") if name in sold.columns]
     products = sold.group_by("order_id", "day", "product_id").agg(
         **{name: sold[name].min() for name in ("order_number", "source", "channel", "location_id", "ordered_at")},
-        **{name: sold[name].max() for name in ("account_id", "external_order_id")},
+        **{name: sold[name].max() for name in said},
         lines_kept=kept.sum(),
         lines_all=sold.count(),
         units_kept=sold.quantity.sum(where=kept),
@@ -47,9 +48,10 @@ def _headers_from(products: Any) -> Any:
     """From one row per order, day and product to one per order and day."""
     kept = products.lines_kept > 0
     entry = products.product_id + "×" + products.units_kept.cast(DECIMAL).cast("string")
+    said = [name for name in ("account_id", "external_order_id", "asker") if name in products.columns]
     orders = products.group_by("order_id", "day").agg(
         **{name: products[name].min() for name in ("order_number", "source", "channel", "location_id", "ordered_at")},
-        **{name: products[name].max() for name in ("account_id", "external_order_id")},
+        **{name: products[name].max() for name in said},
         **{name: products[name].sum() for name in products.columns if name.endswith(("_kept", "_all"))},
         products_kept=kept.sum(),
         products_all=products.count(),
@@ -70,6 +72,7 @@ def _headers_from(products: Any) -> Any:
         net_amount=amount.cast(DECIMAL),
         basket=ibis.cases((cancelled, None), else_=orders.basket.sort().join("|").hexdigest("md5")),
         cancelled=cancelled,
+        **({"asker": orders.asker} if "asker" in said else {}),
     )  # fmt: skip
 
 

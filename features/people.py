@@ -13,12 +13,6 @@ from features.sources import Identity
 STRONG = tuple(kind for kind, strength in STRENGTH.items() if strength == "strong")
 
 
-def account_id(lines: Any, identity: Identity) -> Any:
-    """The Ibis expression of a row's account, from channel and channel_customer_id; null for an anonymous basket."""
-    account = lines.channel_customer_id
-    return account if identity.account_numbers == "shared" else lines.channel + ":" + account
-
-
 def customers_of_accounts(
     resolved: Any, accounts: Any, account_days: Any, consents: Any | None, identity: Identity, as_of: date
 ) -> Any:

@@ -13,6 +13,7 @@ MASK = "***"
 EMAIL_WORDS = r"[\w.+-]+@[\w-]+\.[\w.-]+"
 # mainland mobile numbers; elsewhere a number of so many digits is as likely to be a card or a receipt
 PHONES = {"CN": r"(\+?86[ -]?)?1[3-9][0-9]{9}"}
+IN_A_TEXT = {"CN": r"(\+?86[ -]?|\b)1[3-9][0-9]{9}\b"}
 
 
 def is_email(value: str) -> str:
@@ -48,8 +49,8 @@ def hidden_sql(text: str, country: str | None) -> str:
 
 
 def _patterns(country: str | None) -> list[str]:
-    phone = PHONES.get(country or "")
-    return [EMAIL_WORDS] + ([r"\b1[3-9][0-9]{9}\b"] if phone else [])
+    phone = IN_A_TEXT.get(country or "")
+    return [EMAIL_WORDS, phone] if phone else [EMAIL_WORDS]
 
 
 def original_row(types: Mapping[str, Any], secret: frozenset[str], country: str | None, prefix: str) -> str:

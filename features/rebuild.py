@@ -70,7 +70,9 @@ class Rebuild:
 
     def _unify(self, days: list[date]) -> set[date]:
         """Write the history of `days`; returns the later days on which some of it is handed over."""
-        self.engine.run(f"CREATE OR REPLACE TEMP VIEW chunk_lines AS {self._lines(days[0], days[-1])}")
+        # read more than once: where much is done to the lines, they are kept
+        kept = "TABLE" if self.lines.several or self.bundles is not None else "VIEW"
+        self.engine.run(f"CREATE OR REPLACE TEMP {kept} chunk_lines AS {self._lines(days[0], days[-1])}")
         self._summed("chunk_lines", "order_id, product_id", purchase_history, single_lines)
         ties = ", ".join(f"{column} NULLS FIRST" for column in HISTORY)
         self.engine.run(
@@ -81,7 +83,8 @@ class Rebuild:
         if self.engine.rows("SELECT 1 FROM chunk_history WHERE net_units <= 0 LIMIT 1") or self.former is not None:
             self.back.note("chunk_lines", days)
         self.engine.run(
-            "CREATE OR REPLACE TEMP VIEW chunk_visits AS SELECT account_id, channel, day, bool_or(net_units > 0) AS bought "
+            "CREATE OR REPLACE TEMP VIEW chunk_visits AS SELECT account_id, channel, day, bool_or(net_units "
+            "> 0) AS bought "
             "FROM chunk_history WHERE account_id IS NOT NULL GROUP BY ALL"
         )
         self.parts.write(VISITS, "chunk_visits", days, ["day", "account_id", "channel"])
@@ -157,7 +160,8 @@ class Rebuild:
         if not listed:
             return
         self.engine.run(
-            f"CREATE OR REPLACE TEMP VIEW chunk_given AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false) "
+            f"CREATE OR REPLACE TEMP VIEW chunk_given AS SELECT * FROM read_parquet([{listed}], "
+            f"hive_partitioning = false) "
             f"WHERE demand_day BETWEEN DATE '{first}' AND DATE '{last}'"
         )
         self._view("chunk_stock", "stock", f"day BETWEEN DATE '{first}' AND DATE '{last}'")

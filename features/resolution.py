@@ -47,7 +47,7 @@ def resolve(
     as_of: date,
     *,
     rounds: tuple[str, ...] = ROUNDS,
-    name: str = "identity",
+    name: str = "resolution",
 ) -> Resolution:
     """Join accounts into customers with what was known on `as_of`.
 
@@ -88,6 +88,8 @@ class _Resolving:
         touched = self._keep(f"{kind}_touched", rows.join(self.members, "number").drop("kind"))
         judge = partial(faults, self.engine, kind, self.members, self.evidence, self.identity)
         attempts = joined_by(self.engine, touched, judge, f"{self.name}_{kind}", again=STRENGTH[kind] != "weak")
+        if not attempts:
+            return
         for number, attempt in enumerate(attempts):
             steps = joins_of(self.engine, attempt.joining, f"{self.name}_{kind}_{number}")
             self.joins += steps

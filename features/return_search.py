@@ -17,6 +17,15 @@ NEEDED = [
     "returns_line_id", "returns_order_id", "account_id", "quantity", "net_amount", "status",
 ]  # fmt: skip
 
+# What customers brought back without naming, in their own source, an earlier sale of the product.
+LEFT = """
+SELECT DISTINCT account_id, product_id FROM asked_returns AS back WHERE account_id IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM named_sales AS sale WHERE sale.source = back.source AND sale.ordered_at <= back.ordered_at AND
+    sale.order_number = coalesce(back.returns_order_id, back.order_number) AND sale.product_id = back.product_id)
+    AND NOT EXISTS (SELECT 1 FROM named_sales AS sale WHERE sale.source = back.source AND
+    sale.ordered_at <= back.ordered_at AND sale.source_line_id = back.returns_line_id)
+"""
+
 
 class ReturnSearch:
     """Writes the table returns of a snapshot. A return depends on earlier sales and returns only."""
@@ -77,31 +86,40 @@ class ReturnSearch:
         else:
             run("CREATE OR REPLACE TEMP VIEW matched AS FROM new_matches")
 
+    def _kept_numbers(self) -> str:
+        """The numbers of orders that were kept for the ones that returns name."""
+        if not self.ledger.rows.get("order_twins"):
+            return ""
+        return (
+            " UNION SELECT substr(twin.kept_order_id, length(twin.kept_source) + 2) FROM asked_returns AS back JOIN "
+            "order_twins AS twin ON back.source = twin.source AND coalesce(back.returns_order_id, back.order_number) = "
+            "twin.order_number WHERE twin.kept_order_id IS NOT NULL"
+        )
+
     def _sales(self, sales: str, stands: str | None) -> None:
         """Make the relation `asked_sales`: sale lines that a return may give back, less what was given back before."""
         run = self.engine.run
-        twins = ""
-        if self.ledger.rows.get("order_twins"):
-            twins = " UNION SELECT twin.kept_source, twin.kept_order_id FROM asked_returns AS back JOIN order_twins AS " \
-                    "twin ON back.source = twin.source AND coalesce(back.returns_order_id, back.order_number) = " \
-                    "twin.order_number WHERE twin.kept_order_id IS NOT NULL"  # fmt: skip
-        prefix = "source || ':' || " if self.lines.several else ""
         run(
-            f"CREATE OR REPLACE TEMP TABLE asked_orders AS SELECT DISTINCT * FROM (SELECT source, {prefix}"
-            f"coalesce(returns_order_id, order_number) AS order_id FROM asked_returns{twins})"
+            "CREATE OR REPLACE TEMP TABLE asked_orders AS SELECT DISTINCT coalesce(returns_order_id, order_number) "
+            f"AS order_number FROM asked_returns{self._kept_numbers()}"
         )
-        run("CREATE OR REPLACE TEMP TABLE asked_products AS SELECT DISTINCT account_id, product_id FROM asked_returns "
-            "WHERE account_id IS NOT NULL")  # fmt: skip
-        run("CREATE OR REPLACE TEMP TABLE asked_lines AS SELECT DISTINCT source, returns_line_id FROM asked_returns "
-            "WHERE returns_line_id IS NOT NULL")  # fmt: skip
-        run(
-            f"CREATE OR REPLACE TEMP TABLE found_sales AS SELECT {', '.join(NEEDED)} FROM ({sales}) AS sale "
-            "WHERE quantity > 0 AND (EXISTS (SELECT 1 FROM asked_orders AS asked WHERE asked.order_id = sale.order_id) OR "
-            "EXISTS (SELECT 1 FROM asked_products AS asked WHERE asked.account_id = sale.account_id AND "
-            "asked.product_id = sale.product_id) OR EXISTS (SELECT 1 FROM asked_lines AS asked WHERE "
-            "asked.source = sale.source AND asked.returns_line_id = sale.source_line_id))"
-        )
-        taken = "SELECT NULL::VARCHAR AS sale_order_id, NULL::VARCHAR AS sale_line_id, 0::DECIMAL(18, 4) AS units WHERE false"
+        run("CREATE OR REPLACE TEMP TABLE asked_lines AS SELECT DISTINCT returns_line_id AS source_line_id "
+            "FROM asked_returns WHERE returns_line_id IS NOT NULL")  # fmt: skip
+        columns = ", ".join(NEEDED)
+        # numbers are asked for as they stand in the files, so that only the parts that may hold them are read
+        run(f"CREATE OR REPLACE TEMP TABLE named_sales AS SELECT {columns} FROM ({sales}) AS sale "
+            "SEMI JOIN asked_orders USING (order_number) WHERE quantity > 0")  # fmt: skip
+        if self.engine.rows("SELECT 1 FROM asked_lines LIMIT 1"):
+            run(f"INSERT INTO named_sales SELECT {columns} FROM ({sales}) AS sale SEMI JOIN asked_lines "
+                "USING (source_line_id) WHERE quantity > 0")  # fmt: skip
+        run(f"CREATE OR REPLACE TEMP TABLE asked_products AS {LEFT}")
+        if self.engine.rows("SELECT 1 FROM asked_products LIMIT 1"):
+            asked = "SELECT hash(account_id, product_id) FROM asked_products"
+            run(f"INSERT INTO named_sales SELECT {columns} FROM ({sales}) AS sale WHERE quantity > 0 AND "
+                f"hash(account_id, product_id) IN ({asked})")  # fmt: skip
+        run("CREATE OR REPLACE TEMP TABLE found_sales AS SELECT DISTINCT * FROM named_sales")
+        taken = "SELECT NULL::VARCHAR AS sale_order_id, NULL::VARCHAR AS sale_line_id, 0::DECIMAL(18, 4) AS units " \
+                "WHERE false"  # fmt: skip
         if stands:
             taken = f"SELECT sale_order_id, sale_line_id, units FROM ({stands}) WHERE sale_line_id IS NOT NULL"
         run(

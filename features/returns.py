@@ -66,7 +66,7 @@ def _sold(sales: Any) -> Any:
     return sales.filter((sales.quantity > 0) & (sales.status.coalesce("completed") != "cancelled")).select(
         sale_source="source", sale_line_id="source_line_id", sale_order_id="order_id", sale_number="order_number",
         sale_product="product_id", sale_day="day", sold_at="ordered_at", sold_units="quantity",
-        sold_amount="net_amount", sale_customer=_customer(sales), taken_before=before,
+        sold_amount="net_amount", sale_customer=_customer(sales), left=(sales.quantity - before).cast(DECIMAL),
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def _pair(pairs: Any, level: Any) -> Any:
     far = ibis.cases((_same_price(pairs), 0), else_=1).cast("int64")
     return pairs.select(
         "turn", "units", "sale_source", "sale_line_id", "sale_order_id", "sale_day", "sold_at", "sold_units",
-        "taken_before", level=level(far), dearness=far,
+        "left", level=level(far), dearness=far,
     )  # fmt: skip
 
 
@@ -162,9 +162,7 @@ def _round(pairs: Any) -> Any:
     sale, mine = ["sale_source", "sale_line_id"], ["turn"]
     earlier = ibis.window(group_by=sale, order_by="turn", preceding=(None, 1))
     pairs = pairs.mutate(used=pairs.taken.sum().over(earlier).coalesce(ZERO))
-    pairs = pairs.mutate(
-        free=ibis.greatest(pairs.sold_units - pairs.taken_before - pairs.used, ZERO).cast(DECIMAL)
-    ).drop("used", "taken")
+    pairs = pairs.mutate(free=ibis.greatest(pairs.left - pairs.used, ZERO).cast(DECIMAL)).drop("used", "taken")
     better = ibis.window(group_by=mine, order_by="choice", preceding=(None, 1))
     pairs = pairs.mutate(had=pairs.free.sum().over(better).coalesce(ZERO))
     wanted = ibis.greatest(pairs.units - pairs.had, ZERO)

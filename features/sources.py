@@ -27,7 +27,9 @@ class Retailer(Settings):
 
     name: str = Field(description="short name, used in file names and in MLflow")
     time_zone: str = Field(default="UTC", description="IANA zone of the shops: decides which day a sale belongs to")
-    currency: str = Field(default="", description="ISO 4217 code of every amount; shown, never converted")
+    currency: str = Field(
+        default="", description="ISO 4217 code of the amounts; those of a source's `currency` are turned into it"
+    )
     country: str | None = Field(default=None, description="ISO 3166 code for public holidays, such as US, GB or CN")
     subdivision: str | None = Field(default=None, description="state or region of the country, for its holidays")
 
@@ -75,6 +77,37 @@ class Identity(Settings):
     probabilistic: bool = Field(
         default=False, description="also link by likeness of profiles (needs the extra 'splink'); off by default"
     )
+
+
+def _share(default: float, meaning: str) -> Any:
+    return Field(default=default, ge=0, le=1, description=meaning)
+
+
+class Quality(Settings):
+    """When `onebasket report data` calls the data broken. A figure that cannot be measured breaks nothing."""
+
+    most_quarantined_share: float = _share(0.02, "rows of one source in the quarantine, as a share of those read")
+    most_late_share: float = _share(0.05, "order lines that came much later than the others of their file")
+    most_days_behind: int = Field(
+        default=2, ge=0, description="days by which the last day of a source of order lines or stock may lie before "
+        "--as-of, which is the last day of the history where it is not given"
+    )  # fmt: skip
+    most_gap_days: int = Field(
+        default=3, ge=0, description="days in a row without a sale in a location and channel where that is improbable"
+    )
+    most_stray_days: int = Field(default=0, ge=0, description="days far from the others with hardly any lines")
+    least_returns_matched_share: float = _share(0.5, "returned units that are laid to their sale")
+    most_undecided_twins_share: float = _share(0.01, "orders that looked like another system's and were left")
+    most_review_share: float = _share(0.05, "evidence of who is who up for review, per customer")
+    most_accounts_of_a_customer: int = Field(default=20, ge=1, description="accounts of the largest customer")
+    most_mixed_units_share: float = _share(0.01, "products that are sold in several units")
+    most_unit_outliers_share: float = _share(0.001, "sale lines whose quantity is far from what is usual")
+    most_price_outliers_share: float = _share(0.005, "sale lines whose price per unit is far from what is usual")
+    most_sold_out_share: float = _share(0.25, "days of a product in a location on which it was sold out for a while")
+    outlier_distance: float = Field(
+        default=6.0, gt=0, description="how many robust standard deviations from a product's median, on a logarithmic "
+        "scale, make an outlier"
+    )  # fmt: skip
 
 
 class Quarantine(Settings):
@@ -138,6 +171,9 @@ class Source(Settings):
         for name in [*self.columns, *self.values]:
             if name not in table.column_names:
                 raise ValueError(f"{self.table} has no column {name!r}{did_you_mean(name, table.column_names)}")
+        for name in self.values:
+            if name not in self.columns:
+                raise ValueError(f"values.{name}: the recipe does not map {name}: map it under [sources.….columns]")
         missing = [column.name for column in table.columns
                    if column.required and column.name not in self.columns and column.name != "source"]  # fmt: skip
         if missing:
@@ -152,6 +188,7 @@ class Intake(Settings):
     identity: Identity = Identity()
     sources: dict[str, Source] = Field(description="name = export")
     orders: Orders = Orders()
+    quality: Quality = Quality()
     units: dict[str, Unit] = Field(default={}, description="unit as exports name it = what it is counted in")
     oldest_day: str = Field(default="1990-01-01", description="rows dated before it are quarantined")
     folder: Path = Field(default=Path(), description="set by the loader: where relative paths start")
@@ -170,5 +207,6 @@ def describe(error: dict[str, Any], known: tuple[str, ...]) -> str:
     """One line for one pydantic error, with its place in the recipe and, for an unknown key, a suggestion."""
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{place}: unknown key{did_you_mean(str(error['loc'][-1]), known)}"
+        word = str(error["loc"][-1])  # a key that may stand elsewhere is no hint to itself
+        return f"{place}: unknown key{did_you_mean(word, [key for key in known if key != word])}"
     return f"{place}: {str(error['msg']).removeprefix('Value error, ')}"

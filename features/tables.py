@@ -70,8 +70,9 @@ def _text(name: str, meaning: str, *, required: bool = False, default: str | Non
 
 
 def _one_of(name: str, meaning: str, values: tuple[str, ...], *, required: bool = False) -> Column:
-    listed = ", ".join(f"'{value}'" for value in values)
-    check = Check(f"{name} NOT IN ({listed})", f"{name} is not one of {', '.join(values)}")
+    # not NOT IN: the engine makes a join of a long list, and a join may disturb the order of the rows
+    other = " AND ".join(f"{name} <> '{value}'" for value in values)
+    check = Check(other, f"{name} is not one of {', '.join(values)}")
     return Column(name, "text", meaning, required, None if required else f"'{values[0]}'", (check,))
 
 
@@ -268,12 +269,42 @@ DEMAND_HISTORY = Table(
     ),
 )
 
+DEMAND_DAYS = Table(
+    "demand_days",
+    "The export `onebasket demand`: every day of a series from its first sale or listing on, as of a day.",
+    key=("location_id", "product_id", "day"),
+    columns=(
+        LOCATION,
+        PRODUCT,
+        Column("day", "day", "local business date", required=True),
+        Column("ranged", "bool", "on offer there: within a listing, or sold; without listings from the first sale on"),
+        Column("is_open", "bool", "shops are open, by the location's own calendar, else its region's, else for all"),
+        Column("sold_units", "float", "units sold; 0 on a day without a sale", required=True),
+        Column("returned_units", "float", "units given back that day, as a positive number"),
+        Column("gift_units", "float", "units handed over for nothing, not in sold_units"),
+        Column("available_share", "float", "share of the open hours with stock; 0 also between two closings without "
+               "any when nothing sold; null where unknown"),
+        Column("closing_units", "float", "units on the shelf at closing time; null where unknown"),
+        Column("sold_out", "bool", "no stock at closing, or for a part of the day; null where no stock tells"),
+        Column("price", "float", "price per unit, see price_origin; null where none is known yet"),
+        _text("price_origin", "paid (that day), paid earlier (on the latest day with a sale), or shelf (as set since)"),
+        Column("promotion", "bool", "a plan was in force and known that day; null where no plans are given"),
+        Column("suspected_stockout", "bool", "part of an improbable run of days without a sale; a flag, no truth"),
+        Column("zero_run_chance", "float", "chance that demand alone leaves so long a run without a sale, corrected "
+               "for "
+               "the number of runs; null outside runs that can be judged"),
+        Column("missed_units", "float", "what a suspected day would probably have sold; 0 on other days"),
+    ),
+)  # fmt: skip
+
 CALENDAR = Table(
     "calendar",
     "What is known of every day in advance.",
     key=("region", "day"),
     columns=(
-        _text("region", "region of the locations that it holds for; 'all' for every one", default="'all'"),
+        _text(
+            "region", "region of the locations that it holds for, or one location; 'all' for every one", default="'all'"
+        ),
         Column("day", "day", "local date", required=True),
         Column("is_open", "bool", "shops are open", default="true"),
         _text("holiday", "name of the holiday, null on ordinary days"),
@@ -375,6 +406,22 @@ IDENTITY_LOG = Table(
         _text("value_hash", "keyed hash of the value; the number of the decision", required=True),
     ),
 )  # fmt: skip
+
+PROFILES = Table(
+    "profiles",
+    "What accounts say of their holders, for linking by likeness (identity.probabilistic); stored as hashes only.",
+    key=("channel", "channel_customer_id"),
+    columns=(
+        _text("channel", "channel of the account", required=True),
+        _text("channel_customer_id", "the account", required=True),
+        Column("family_name", "secret", "family name"),
+        Column("given_name", "secret", "given name"),
+        Column("birth_date", "secret", "date of birth, written alike in every export; a year alone helps little"),
+        Column("postcode", "secret", "postcode, or district where there is none"),
+        Column("street", "secret", "street and house, or the compound and its building"),
+        Column("known_at", "instant", "since when it is known; null for always"),
+    ),
+)
 
 CONSENTS = Table(
     "consents",
@@ -547,16 +594,17 @@ EVENTS = Table(
 )
 
 TABLES: tuple[Table, ...] = (
-    ORDER_LINES, CUSTOMERS, ACCOUNTS, IDENTITY_LOG, IDENTITY_REVIEW, PURCHASE_HISTORY, ORDER_TWINS, RETURNS, CATALOG, LOCATIONS, STOCK,
-    DEMAND_HISTORY, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES,
-    PRICES, LISTINGS, WEATHER, FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
+    ORDER_LINES, CUSTOMERS, ACCOUNTS, IDENTITY_LOG, IDENTITY_REVIEW, PURCHASE_HISTORY, ORDER_TWINS, RETURNS,
+    CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, DEMAND_DAYS, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS,
+    PROFILES, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER, FORECAST,
+    ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
 )  # fmt: skip
 
 SOURCE_TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        ORDER_LINES, CATALOG, LOCATIONS, STOCK, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, CONSENTS, BUNDLES,
-        PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER, EVENTS,
+        ORDER_LINES, CATALOG, LOCATIONS, STOCK, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS, PROFILES, CONSENTS,
+        BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER, EVENTS,
     )
 }  # fmt: skip
 

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from datetime import date, timedelta
 
+import ibis
+
 from features.engine import Engine
 from features.expressions import literal
 from features.ledger import Ledger
@@ -57,7 +59,7 @@ class TwinSearch:
 
     def _write_headers(self, days: list[date]) -> None:
         self.engine.run(
-            f"CREATE OR REPLACE TEMP VIEW order_lines_of AS {self.lines.sql(days[0], days[-1], cancelled=True)}"
+            f"CREATE OR REPLACE TEMP VIEW order_lines_of AS {self.lines.sql(days[0], days[-1], for_twins=True)}"
         )
         headers = order_headers(self.engine.ibis.table("order_lines_of"))
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE chunk_headers AS {self.engine.ibis.compile(headers)}")
@@ -76,10 +78,11 @@ class TwinSearch:
         """Days on which accounts ordered that share evidence which is new."""
         files = self._files(HEADERS)
         rows = self.engine.rows(
-            f"WITH moved AS (SELECT account_id, min(coalesce(fresh.linked_on, {NO_DAY})) AS since FROM {links} AS every "
+            f"WITH moved AS (SELECT account_id, min(coalesce(fresh.linked_on, {NO_DAY})) AS since FROM "
+            f"{links} AS every "
             f"JOIN (SELECT value_hash, min(coalesce(linked_on, {NO_DAY})) AS linked_on FROM {links} WHERE fresh "
             "GROUP BY 1) AS fresh USING (value_hash) GROUP BY account_id) "
-            f"SELECT DISTINCT day FROM {files} JOIN moved USING (account_id) WHERE day >= since"
+            f"SELECT DISTINCT day FROM {files} JOIN moved ON asker = moved.account_id WHERE day >= since"
         )
         return {row[0] for row in rows}
 
@@ -106,7 +109,7 @@ class TwinSearch:
             f"CREATE OR REPLACE TEMP VIEW context_headers AS SELECT * FROM {files} "
             f"WHERE day >= DATE '{days[0] - timedelta(days=NUMBER_DAYS)}'"
         )
-        headers = self.engine.ibis.table("context_headers")
+        headers = self.engine.ibis.table("context_headers").mutate(customer_id=ibis._.asker)
         evidence = shared_evidence(self.engine.ibis.table(links), self.lines.intake.identity) if links else None
         pairs = twin_candidates(headers, self.lines.intake.orders, evidence)
         self.engine.run(
@@ -122,8 +125,7 @@ class TwinSearch:
         since = min(asked, default=None) if former else None
         pairs = self._files(PAIRS)
         if not pairs:
-            changed = self._changed(former, "SELECT NULL::VARCHAR, NULL::DATE, NULL::VARCHAR WHERE false")
-            return changed
+            return self._changed(former, "SELECT NULL::VARCHAR, NULL::DATE, NULL::VARCHAR WHERE false")
         later = f" WHERE day >= DATE '{since}'" if since else ""
         self.engine.run(f"CREATE OR REPLACE TEMP VIEW every_pair AS SELECT * FROM {pairs}{later}")
         decided = self.engine.ibis.read_parquet(former, table_name="former_twins") if former else None

@@ -57,7 +57,7 @@ def twin_candidates(headers: Any, settings: Orders, evidence: Any | None = None)
         alike = _basket_pairs(plain, seconds)
         if evidence is not None:
             # the later order's day decides what was known: its evidence holds, and the earlier one has the same value
-            given = headers.inner_join(evidence, headers.account_id == evidence.evidence_account)
+            given = plain.inner_join(evidence, plain.customer_id == evidence.evidence_account)
             given = given.mutate(customer_id=given.value)
             alike = alike.union(_basket_pairs(given, seconds))
             alike = _once_per_pair(alike)

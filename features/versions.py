@@ -36,25 +36,24 @@ class Versions:
 
     def decide(self, source: str, live: Sequence[Landed], changed: Sequence[Landed], before: Path | None) -> None:
         """Add the losers of one source; `changed` are the files that came or went since `before` was written."""
-        if before is not None and len(changed) < len(live):
-            self._keep(source, live, changed, before)
-            self._decide_again(source, live, changed)
-        else:
+        if before is None or len(changed) >= len(live):
             self._contested(source, live, None)
-        self._rank(source, live)
+            self._rank(source, live)
+            return
+        self._keep(source, live, changed, before)
+        if changed:
+            self._contested(source, live, "changed_keys")
+            self._rank(source, live)
 
     def _keep(self, source: str, live: Sequence[Landed], changed: Sequence[Landed], before: Path) -> None:
         """What was decided before stands, except for lines that stand in a file that came or went."""
-        self.engine.run(f"CREATE OR REPLACE TEMP TABLE changed_keys AS SELECT DISTINCT {KEY} FROM "
-                        f"({rows_sql(changed, self.workspace, KEY)})")  # fmt: skip
+        keys = rows_sql(changed, self.workspace, KEY) or f"SELECT 0::UBIGINT AS {KEY} WHERE false"
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE changed_keys AS SELECT DISTINCT {KEY} FROM ({keys})")
         ids = ", ".join(literal(landed.id) for landed in live)
         self.engine.run(
             f"INSERT INTO {LOSERS} SELECT * FROM read_parquet({literal(str(before))}) WHERE source = {literal(source)} "
             f"AND file IN ({ids}) AND line_key NOT IN (SELECT {KEY} FROM changed_keys)"
         )
-
-    def _decide_again(self, source: str, live: Sequence[Landed], changed: Sequence[Landed]) -> None:
-        self._contested(source, live, "changed_keys")
 
     def _contested(self, source: str, live: Sequence[Landed], among: str | None) -> None:
         """Keys that occur more than once. A hash: the ranking looks at the lines themselves."""

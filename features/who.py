@@ -2,14 +2,18 @@
 
 from datetime import date
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.decisions import decisions_table, read_decisions
+from features.described import named
 from features.engine import Engine, engine_in
 from features.expressions import literal
+from features.identity import accounts_of
 from features.ledger import FOLDER
 from features.people import customers_of_accounts, erased_accounts
 from features.resolution import resolve
@@ -19,6 +23,8 @@ from features.writing import write_table
 from features.zones import USUAL_DAYS, to_local
 
 LINKS, DECISIONS = f"{FOLDER}/links.parquet", f"{FOLDER}/decisions.parquet"
+TWIN_LINKS = f"{FOLDER}/twin_links.parquet"
+ALWAYS = date(1900, 1, 1)
 NO_LINKS = "SELECT NULL::VARCHAR AS account_id, NULL::VARCHAR AS channel, NULL::VARCHAR AS kind, " \
            "NULL::VARCHAR AS value_hash, NULL::DATE AS linked_on WHERE false"  # fmt: skip
 
@@ -38,11 +44,14 @@ class Who:
         account = self._account()
         given = (
             f"SELECT {account} AS account_id, channel, kind, value AS value_hash, CAST({local} AS DATE) AS linked_on "
-            "FROM identity_links"
+            f"FROM {named('identity_links')}"
         )
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE every_link AS {given if links else NO_LINKS}")
         wished = to_local("wished_at", self.intake.retailer.time_zone, USUAL_DAYS)
-        wishes = f"SELECT {account} AS account_id, channel, wish, wished_at, CAST({wished} AS DATE) AS wished_on FROM consents"
+        wishes = (
+            f"SELECT {account} AS account_id, channel, wish, wished_at, CAST({wished} AS DATE) AS wished_on "
+            f"FROM {named('consents')}"
+        )
         none = "SELECT ''::VARCHAR AS account_id, '' AS channel, '' AS wish, now()::TIMESTAMP AS wished_at, " \
                "NULL::DATE AS wished_on WHERE false"  # fmt: skip
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE wishes AS {wishes if consents else none}")
@@ -68,26 +77,30 @@ class Who:
             self.engine.run("CREATE OR REPLACE TEMP TABLE erased_accounts (account_id VARCHAR)")
             return
         self.engine.run(
-            "CREATE OR REPLACE TEMP TABLE linked_accounts AS SELECT account_id, channel, DATE '1900-01-01' AS first_day "
+            "CREATE OR REPLACE TEMP TABLE linked_accounts AS SELECT account_id, channel, DATE '1900-01-01' "
+            "AS first_day "
             "FROM every_link UNION SELECT account_id, channel, DATE '1900-01-01' FROM wishes"
         )
         erased_accounts(self.engine, table("linked_accounts"), table("every_link").drop("channel"), self._decisions(),
                         table("wishes"), self.intake.identity)  # fmt: skip
 
-    def linked_before(self, before: Path | None) -> None:
-        """Make the relation twin_links: the links with which are `fresh`, that is, not in the snapshot before."""
-        file = before / LINKS if before is not None else None
-        if file is None or not file.is_file():
-            self.engine.run("CREATE OR REPLACE TEMP TABLE twin_links AS SELECT *, true AS fresh FROM given_links")
-            return
-        former = f"(SELECT * FROM read_parquet({literal(str(file))}) WHERE kind <> 'receipt')"
-        same = "account_id = old.account_id AND now.kind = old.kind AND now.value_hash = old.value_hash AND " \
-               "now.linked_on IS NOT DISTINCT FROM old.linked_on"  # fmt: skip
+    def linked_before(self, before: Path | None, folder: Path) -> None:
+        """Make the relation twin_links, by hashed accounts: links that the snapshot before has not are `fresh`."""
+        now = "SELECT md5(account_id) AS account_id, value_hash, linked_on FROM every_link WHERE kind <> 'device'"
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE hashed_links AS SELECT DISTINCT * FROM ({now})")
         self.engine.run(
-            "CREATE OR REPLACE TEMP TABLE twin_links AS WITH moved AS ("
-            f"SELECT value_hash FROM {former} AS old WHERE NOT EXISTS (SELECT 1 FROM given_links AS now WHERE now.{same})"
-            f" UNION SELECT value_hash FROM given_links AS now WHERE NOT EXISTS (SELECT 1 FROM {former} AS old "
-            f"WHERE now.{same})) SELECT *, value_hash IN (SELECT value_hash FROM moved) AS fresh FROM given_links"
+            f"COPY (FROM hashed_links ORDER BY ALL) TO {literal(str(folder / TWIN_LINKS))} (FORMAT parquet)"
+        )
+        file = before / TWIN_LINKS if before is not None else None
+        moved = "SELECT value_hash FROM hashed_links"
+        if file is not None and file.is_file():
+            old = f"FROM read_parquet({literal(str(file))})"
+            moved = (
+                f"SELECT value_hash FROM (({old} EXCEPT FROM hashed_links) UNION ALL (FROM hashed_links EXCEPT {old}))"
+            )
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP TABLE twin_links AS WITH moved AS ({moved}) SELECT *, value_hash IN "
+            "(SELECT value_hash FROM moved) AS fresh FROM hashed_links"
         )
 
     def write(self, folder: Path, visits: str, receipts: Any | None, last_day: date) -> dict[str, int]:
@@ -119,17 +132,17 @@ class Who:
             self.engine.keep("receipts", receipts)
             more = " UNION SELECT account_id, kind, value_hash, linked_on FROM receipts"
         self.engine.run(
-            f"CREATE OR REPLACE TEMP TABLE who_links AS SELECT account_id, kind, value_hash, linked_on FROM given_links{more}"
+            f"CREATE OR REPLACE TEMP TABLE who_links AS SELECT account_id, kind, value_hash, linked_on FROM "
+            f"given_links{more}"
         )
         self.engine.run(
             "CREATE OR REPLACE TEMP TABLE account_days AS SELECT account_id, min(day) FILTER (bought) AS "
             f"first_purchase_on, max(day) FILTER (bought) AS last_purchase_on FROM {visits} GROUP BY account_id"
         )
-        self.engine.run(
-            "CREATE OR REPLACE TEMP TABLE who_accounts AS SELECT account_id, channel, min(day) AS first_day FROM ("
-            f"SELECT account_id, channel, day FROM {visits} UNION ALL SELECT account_id, channel, linked_on FROM given_links "
-            "WHERE linked_on IS NOT NULL) GROUP BY account_id, channel"
-        )
+        lines = f"SELECT account_id, channel, day FROM {visits}"
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW every_visit AS {lines}")
+        accounts = accounts_of(self.engine.ibis.table("every_visit"), self.engine.ibis.table("given_links"), ALWAYS)
+        self.engine.keep("who_accounts", accounts)
 
     def _write_people(self, folder: Path, whose: Any, last_day: date) -> dict[str, int]:
         table = self.engine.ibis.table
@@ -158,9 +171,7 @@ def accounts_as_of(snapshot: Snapshot, as_of: date) -> pa.Table:
             ["account_id", "customer_id"]
         ).aggregate([])  # fmt: skip
     identity = Identity.model_validate(snapshot.facts["recipe"]["identity"])
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="onebasket-") as scratch, engine_in(Path(scratch) / "who") as engine:
+    with engine_in(Path(mkdtemp(prefix="onebasket-"))) as engine:
         accounts = str(snapshot.folder / "accounts" / "part.parquet")
         engine.run(f"CREATE TEMP VIEW accounts AS SELECT * FROM read_parquet({literal(accounts)})")
         engine.run(f"CREATE TEMP VIEW links AS SELECT * FROM read_parquet({literal(str(links))})")
@@ -177,6 +188,4 @@ def accounts_as_of(snapshot: Snapshot, as_of: date) -> pa.Table:
 
 
 def _has_rows(file: Path) -> bool:
-    import pyarrow.parquet as pq
-
     return bool(pq.read_metadata(file).num_rows)

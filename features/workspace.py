@@ -164,7 +164,9 @@ class Workspace:
         used = set()
         for ledger in history.glob("*/ledger/ledger.json"):
             for one in json.loads(ledger.read_text("utf-8"))["landed"]:
-                used.add((one["source"], f"{one['content'][:16]}-{one['mapping']}"))
+                used.add(
+                    (one["source"], "-".join(filter(None, (one["content"][:16], one["mapping"], one["joined"][:8]))))
+                )
         for folder in self.landed.glob("*/*"):
             if (folder.parent.name, folder.name) not in used:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from features.demand import Panel
+from features.demand import DayFacts, Panel
 from features.history import Float, Int
 from models.observed import observed_units
 
@@ -182,12 +182,22 @@ def _by_weekday(filled: Float, seen: npt.NDArray[np.bool_], weeks: int) -> Float
     return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan)).astype(np.float32)
 
 
-def day_features(panel: Panel, first: date, count: int) -> Float:
+def _days_ahead(panel: Panel, column: int, series: Positions, ahead: Positions) -> Float:
+    """`day_features` of the days `ahead` of day `column`, each by the calendar of its series' location."""
+    first = int(ahead.min(initial=1))
+    start, count = panel.first_day + timedelta(days=column + first), int(ahead.max(initial=1)) - first + 1
+    answer = day_features(panel.facts, start, count)[ahead - first]
+    for rows, facts in panel.own_calendars():
+        own = rows[series]
+        answer[own] = day_features(facts, start, count)[(ahead - first)[own]]
+    return answer
+
+
+def day_features(facts: DayFacts, first: date, count: int) -> Float:
     """Weekday, day of month, working day, holiday's code, days to and since a holiday; float32 [count, 6].
 
     Days that the calendar does not reach are ordinary ones.
     """
-    facts = panel.facts
     start = (first - facts.first_day).days
     dates = [first + timedelta(days=step) for step in range(count)]
     holiday = np.full(start + count + NEAR_HOLIDAY_DAYS + 1, -1, np.int32)
@@ -222,12 +232,10 @@ def fill_rows(
 ) -> None:
     """Write the features of rows (series, days ahead of day `column`) into `matrix` [rows, feature_count]."""
     panel, target = sight.panel, column + ahead
-    first = int(ahead.min(initial=1))
-    days = day_features(panel, panel.first_day + timedelta(days=column + first), int(ahead.max(initial=1)) - first + 1)
     at = 0
     blocks: tuple[Float, ...] = (
         ahead[:, None].astype(np.float32),
-        days[ahead - first],
+        _days_ahead(panel, column, series, ahead),
         features.week[series, (ahead - 1) % 7],
         _year_ago(sight, column, series, target),
         *(_in_force(panel.planned[name], series, target, ahead) for name in sorted(panel.planned)),

@@ -17,7 +17,7 @@ from features.history import Float
 from features.tables import FORECAST_LEVELS
 from models.contracts import Forecast, Forecaster
 from models.distribution import Distribution, Past, actual_after, own_spread, past_origins
-from models.observed import listed_then, open_days
+from models.observed import listed_then
 from models.settings import ForecastSettings
 
 CONTENT = "forecaster.json"
@@ -78,7 +78,7 @@ class CalibratedForecaster(Forecaster):
     def forecast(self, panel: Panel, horizon_days: int) -> Forecast:
         mean = self._open_means(panel, horizon_days).copy()
         quantiles = self._fitted.of_days(mean, own_spread(panel), FORECAST_LEVELS)
-        quantiles[:, ~self._open(panel, horizon_days)] = 0
+        quantiles[~self._open(panel, horizon_days)] = 0
         return Forecast(panel.as_of, list(panel.product_ids), list(panel.location_ids), mean, quantiles)
 
     def sums(self, panel: Panel, days: int, levels: Sequence[float]) -> Float:
@@ -113,10 +113,10 @@ class CalibratedForecaster(Forecaster):
     def _open_means(self, panel: Panel, horizon_days: int) -> Float:
         if self._latest is None or self._latest[0]() is not panel or self._latest[1].shape[1] < horizon_days:
             mean = self.means(panel, horizon_days)
-            mean[:, ~self._open(panel, horizon_days)] = 0
+            mean[~self._open(panel, horizon_days)] = 0
             self._latest = (ref(panel), mean)
         return self._latest[1][:, :horizon_days]
 
     @staticmethod
     def _open(panel: Panel, horizon_days: int) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-        return open_days(panel, panel.target_dates(1)[0], horizon_days)
+        return panel.is_open(panel.target_dates(1)[0], horizon_days)

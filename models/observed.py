@@ -1,7 +1,5 @@
 """Which days of a panel show demand, and which only show that nothing could be sold."""
 
-from datetime import date
-
 import numpy as np
 import numpy.typing as npt
 
@@ -13,37 +11,32 @@ Bools = npt.NDArray[np.bool_]
 
 
 def observed_units(panel: Panel) -> Float:
-    """Units with NaN on days that do not show demand: before launch, out of stock for a time, closed.
+    """Units with NaN on days that do not show demand: before launch, out of stock for a time, closed, not ranged.
 
     float32 [series, days], a copy only where something is masked. A day whose available share is unknown counts.
     """
     units = panel.units
     if panel.available is not None:
         units = np.where(panel.available < 1, np.float32(np.nan), units)
-    closed = ~open_days(panel, panel.first_day, panel.days)
-    if closed.any():
-        units = np.where(closed, np.float32(np.nan), units)
+    offered = panel.offered
+    if not offered.all():
+        units = np.where(offered, units, np.float32(np.nan))
     return units
-
-
-def open_days(panel: Panel, first: date, count: int) -> Bools:
-    """Whether shops are open on `count` days from `first` on; days that the calendar does not reach count as open."""
-    start = (first - panel.facts.first_day).days
-    known = panel.facts.is_open[start : start + count]
-    return np.concatenate([known, np.ones(count - len(known), bool)])
 
 
 def listed_then(panel: Panel, column: int, settings: ForecastSettings) -> Bools:
     """Which series would have been given a forecast at the end of day `column`, by what was known then; bool [series].
 
+    What is not ranged that day is given none.
     A panel's series were chosen for selling up to its end; to learn from the past, choose by the past as well.
     Where nothing had sold so often yet, every series launched by then counts.
     """
     sold = np.nan_to_num(panel.units[:, : column + 1]) > 0
     recently = sold[:, -settings.active_days :].any(axis=1)
     often = sold[:, -settings.history_days :].sum(axis=1) >= settings.min_sale_days
-    listed = recently & often
-    return listed if listed.any() else np.asarray(~np.isnan(panel.units[:, column]))
+    ranged = np.ones(len(panel), bool) if panel.ranged is None else panel.ranged[:, column]
+    listed = recently & often & ranged
+    return listed if listed.any() else np.asarray(~np.isnan(panel.units[:, column]) & ranged)
 
 
 def listed_panel(panel: Panel, settings: ForecastSettings) -> Panel:

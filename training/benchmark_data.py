@@ -1,10 +1,11 @@
-"""The M5 panel as a demand panel, for benchmarks only: read from a folder that the user names."""
+"""Public data in the forms that benchmarks need: read from a folder that the user names."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.demand import DayFacts, Panel
@@ -80,3 +81,12 @@ def _prices(folder: Path, wide: pd.DataFrame, first_day: date, days: int) -> Flo
     table = paid.pivot_table(index=["store_id", "item_id"], columns="wm_yr_wk", values="sell_price")
     by_week = table.reindex(pd.MultiIndex.from_frame(wide[["store_id", "item_id"]])).ffill(axis=1)
     return by_week.reindex(columns=weeks).to_numpy(np.float32)
+
+
+def fresh_retail(folder: Path) -> tuple[Float, npt.NDArray[np.int8]]:
+    """FreshRetailNet-50K: units by series and day, and of the 16 hours from 6 to 22 how many were out of stock."""
+    columns = ["store_id", "product_id", "dt", "sale_amount", "stockout_hours_6_22"]
+    daily = pd.read_parquet(folder / "daily.parquet", columns=columns).sort_values(columns[:3])
+    days = daily["dt"].nunique()
+    units = np.round(daily["sale_amount"].to_numpy(np.float64), 3).astype(np.float32)
+    return units.reshape(-1, days), daily["stockout_hours_6_22"].to_numpy(np.int8).reshape(-1, days)

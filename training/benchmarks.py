@@ -19,15 +19,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.demand import PanelSettings, load_panel
-from features.history import load_purchases
+from features.history import Float, load_purchases
 from features.ingest import ingest
+from features.stockouts import StockoutSettings, improbable_runs
 from features.workspace import Snapshot, Workspace
 from models.forecasters import FORECASTERS, make_forecaster
 from models.recommenders import RECOMMENDERS
-from training.benchmark_data import m5_actuals, m5_panel
+from training.benchmark_data import fresh_retail, m5_actuals, m5_panel
 from training.forecast_backtest import backtest_forecast, judged
 from training.progress import showing_progress
 from training.recipe import load_recipe
@@ -44,6 +47,8 @@ TEST_WEEKS = (date(2017, 10, 9), date(2017, 10, 30), date(2017, 11, 20), date(20
 FORECAST_CUTOFFS = (date(2017, 11, 6), date(2017, 12, 4))
 M5_CUTOFFS = (date(2016, 3, 28), date(2016, 4, 25))
 ONLINE_CUTOFFS = (date(2011, 10, 31), date(2011, 11, 14), date(2011, 11, 28))
+STOCKOUT_CHANCES = (0.05, 0.01, 0.001)
+OPEN_HOURS = 16  # of FreshRetailNet's record, 6 to 22
 ONLINE_FORECAST_CUTOFFS = (date(2011, 10, 10), date(2011, 11, 7))
 
 
@@ -82,6 +87,35 @@ def online_retail(data: Path | None, work: Path) -> tuple[Scoreboard, str]:
     return both, _recommend_tables(lists) + "\n\n" + _markdown(demand.means(FORECAST_METRICS))
 
 
+def stockouts(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
+    """Suspected stock-outs on FreshRetailNet-50K, told nothing of stock, against its record of hours without stock."""
+    units, hours = fresh_retail(_needed(data, "freshretailnet50k"))
+    fast = units.mean(axis=1) >= 1
+    figures = {}
+    for chance in (None, *STOCKOUT_CHANCES):
+        found = improbable_runs(units, settings=StockoutSettings(chance=chance or STOCKOUT_CHANCES[0]))
+        judged = ~np.isnan(found.chance)
+        flags = found.suspected if chance else units == 0
+        name = f"less probable than {chance}" if chance else "every day without a sale"
+        figures[name] = _flag_figures(flags, units, hours, judged)
+        figures[f"{name}, 1 unit a day or more"] = _flag_figures(flags[fast], units[fast], hours[fast], judged[fast])
+    return figures, _markdown(pd.DataFrame(figures).T.rename_axis("flagged"))
+
+
+def _flag_figures(
+    flags: npt.NDArray[np.bool_], units: Float, hours: npt.NDArray[np.int8], judged: npt.NDArray[np.bool_]
+) -> dict[str, float]:
+    """Precision and recall of flags on days, against hours without stock."""
+    whole_day = hours == OPEN_HOURS
+    return {
+        "days": int(flags.sum()),
+        "whole day out": float(whole_day[flags].mean()),
+        "an hour out": float((hours[flags] > 0).mean()),
+        "found": float(flags[whole_day & (units == 0)].mean()),
+        "of judged": float(flags[whole_day & judged].mean()),
+    }
+
+
 def intake(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
     """Ingest of Complete Journey in a process of its own, beside the raw floor on the same files."""
     figures = {"ingest": _measured(["-m", "training.cli", "ingest", "--recipe", "complete-journey", "--workspace",
@@ -118,9 +152,10 @@ BENCHMARKS: dict[str, Callable[[Path | None, Path], tuple[Any, str]]] = {
     "forecast": forecast,
     "forecast-m5": forecast_m5,
     "online-retail": online_retail,
+    "stockouts": stockouts,
     "ingest": intake,
 }
-NEEDS_DATA = ("forecast-m5", "online-retail")
+NEEDS_DATA = ("forecast-m5", "online-retail", "stockouts")
 
 
 def _ingested(recipe: str, data: Path | None, work: Path) -> Snapshot:
@@ -201,7 +236,7 @@ def _write(name: str, result: Any, table: str, seconds: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all")
-    parser.add_argument("--data", type=Path, help="folder with m5/ and online_retail_uci/")
+    parser.add_argument("--data", type=Path, help="folder with m5/, online_retail_uci/ and freshretailnet50k/")
     chosen = parser.parse_args()
     unknown = [name for name in chosen.names if name not in BENCHMARKS]
     if unknown:

@@ -6,15 +6,20 @@ from typing import Any
 
 import typer
 
-from training.commands_answer import forecast, orders, recommend
+from training.commands_answer import demand, forecast, orders, recommend
 from training.commands_data import ingest, recipes
 from training.commands_identity import identity
 from training.commands_learn import backtest, train
+from training.commands_recipe import recipe
 from training.commands_release import models, release, rollback
+from training.commands_report import report
+from training.commands_sample import sample
 from training.commands_serve import demo, serve
+from training.commands_trace import trace
 
 COMMANDS = (
-    demo, ingest, recipes, train, backtest, release, rollback, models, serve, recommend, forecast, orders, identity,
+    demo, ingest, recipes, train, backtest, release, rollback, models, serve, recommend, forecast, orders,
+    identity, sample, recipe, demand, trace, report,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""Commands that write answers as files: recommend, forecast and orders."""
+"""Commands that write answers as files: recommend, forecast, orders and demand."""
 
 import sys
 from pathlib import Path
@@ -92,6 +92,40 @@ def orders(
 
     bundle = _bundle(subject("forecast", workspace_of(workspace), recipe, as_of, changes or ()), workspace, out)
     _write(proposals(bundle), out, bundle)
+
+
+@command("no file was written")
+def demand(
+    out: OutOption,
+    as_of: AsOfOption = None,
+    location: Annotated[
+        str | None, typer.Option("--location", metavar="ID", show_default=False, help="Only this location.")
+    ] = None,
+    product: Annotated[
+        str | None, typer.Option("--product", metavar="ID", show_default=False, help="Only this product.")
+    ] = None,
+    chance: Annotated[
+        float, typer.Option("--chance", min=1e-9, max=0.5, help="Suspect a run without a sale that is less probable.")
+    ] = 0.01,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write every day of every product and location: on offer, open, sold, in stock, price, promotion.
+
+    Days without a sale are there too, from the first sale or listing on. Runs of them that are improbable are flagged
+    as suspected stock-outs: a flag, no truth. Nothing later than the day is read.
+
+    onebasket demand --as-of 2017-12-10 --location 367 --out demand.parquet
+    """
+    from features.demand_days import SCHEMA, demand_days
+    from features.stockouts import StockoutSettings
+    from training.exports import check_target, write_parts
+    from training.subject import day_within
+
+    check_target(out)
+    snapshot = workspace_of(workspace).snapshot()
+    day = day_within(snapshot, as_of)
+    rows = write_parts(demand_days(snapshot, day, location, product, StockoutSettings(chance=chance)), SCHEMA, out)
+    print(f"{rows:,} rows as of {day} from {snapshot.version}: {out}")
 
 
 def _bundle(chosen: "Subject", workspace: Path | None, out: Path) -> "Bundle":

@@ -1,10 +1,11 @@
 """Answers as files, computed only from rows up to the end of a day."""
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -90,10 +91,27 @@ def score_table(board: Scoreboard) -> pa.Table:
 
 def write_file(table: pa.Table, path: Path) -> None:
     """Write a table in the format of the file's ending; the file appears whole or not at all."""
+    with _appearing(path) as temporary:
+        WRITERS[path.suffix](table, temporary)
+
+
+def write_parts(parts: Iterable[pa.Table], schema: pa.Schema, path: Path) -> int:
+    """Write tables one after another into one file, as `write_file` does; returns the number of rows."""
+    rows = 0
+    with _appearing(path) as temporary, PART_WRITERS[path.suffix](temporary, schema) as writer:
+        for part in parts:
+            writer.write_table(part)
+            rows += part.num_rows
+    return rows
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place once it is complete."""
     check_target(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
-        WRITERS[path.suffix](table, temporary)
+        yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -117,3 +135,4 @@ def _write_csv(table: pa.Table, path: Path) -> None:
 
 
 WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {".parquet": _write_parquet, ".csv": _write_csv}
+PART_WRITERS: dict[str, Callable[[Path, pa.Schema], Any]] = {".parquet": pq.ParquetWriter, ".csv": pacsv.CSVWriter}

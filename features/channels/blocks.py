@@ -10,7 +10,7 @@ from features.channels.export import Format
 from features.channels.plain import CR, LF, MOST_LINES, QUOTE, is_utf8
 from features.errors import RecipeError, SourceError
 
-BLOCK = 16 * 1024 * 1024
+BLOCK = 1024 * 1024  # small enough for the processor's cache, which makes looking at it twice as fast
 LONGEST_LINE = 256 * 1024 * 1024  # bytes; more without a line end is no text file
 BOM = "\ufeff".encode()
 

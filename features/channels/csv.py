@@ -37,17 +37,22 @@ def read_csv(wanted: Wanted) -> Export:
     records = None
     with opened(name, file, source) as blocks:
         header, shape, plainly = _header(wanted, blocks)
+        header_lines = blocks.lines
         if as_it_lies and plainly:
             records = _proven(blocks, shape)
+    even = records is not None and not records.wrapped
     place = file
     if records is None:
         place = wanted.engine.scratch / f"clean-{name}.csv"
         with opened(name, file, source) as blocks, place.open("wb") as target:
             _header(wanted, blocks)
             records = _cleaned(blocks, shape, target)
+            found = records.good + len(records.broken)
+            even = not records.wrapped and blocks.lines - header_lines == found
     relation = _relation(place, header, shape if place == file else replace(shape, end=LF), records, place == file)
     broken = tuple(Broken(str(file), line.number, line.text, line.reason) for line in records.broken)
-    return wanted.export(counted(relation) if wanted.numbered else f"SELECT * FROM {relation}", broken, records.good)
+    select = counted(relation) if wanted.numbered else f"SELECT * FROM {relation}"
+    return wanted.export(select, broken, records.good, header_lines + 1 if even else 0)
 
 
 def _header(wanted: Wanted, blocks: Blocks) -> tuple[list[str], Shape, bool]:

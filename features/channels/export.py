@@ -45,7 +45,8 @@ class Export:
     """The rows of one file as an Ibis table in file order, and its broken lines, which are not in the table.
 
     `table` reads the view `export_<name>`; it has the BIGINT column ROW only where `numbered`. `rows` is how many
-    rows it must give, where that was counted apart from the reading: hold what was read against it.
+    rows it must give, where that was counted apart from the reading: hold what was read against it. `first_line` is
+    the line of the first row where every row is one line, broken ones aside; 0 where that is not known.
     """
 
     table: Any
@@ -54,6 +55,7 @@ class Export:
     broken: tuple[Broken, ...] = field(default=())
     numbered: bool = False
     rows: int | None = None
+    first_line: int = 0
 
     def check(self, rows: int) -> None:
         """Raise SourceError if another number of rows was read than was counted."""
@@ -94,12 +96,14 @@ class Wanted:
     def view(self) -> str:
         return f"export_{self.name}"
 
-    def export(self, select: str, broken: tuple[Broken, ...] = (), rows: int | None = None) -> Export:
+    def export(
+        self, select: str, broken: tuple[Broken, ...] = (), rows: int | None = None, first_line: int = 0
+    ) -> Export:
         """The export whose rows a SELECT gives, ROW among them where it is wanted."""
         self.engine.run(f"CREATE OR REPLACE VIEW {quoted(self.view)} AS {select}")
         table = self.engine.ibis.table(self.view)
         columns = tuple(column for column in table.columns if column != ROW)
-        return Export(table, columns, self.place, broken, self.numbered, rows)
+        return Export(table, columns, self.place, broken, self.numbered, rows, first_line)
 
 
 def counted(relation: str) -> str:

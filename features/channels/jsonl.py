@@ -6,6 +6,7 @@ line suggested; a key that a line lacks is null there.
 
 import json
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,21 +35,27 @@ class Lines:
 
 def read_jsonl(wanted: Wanted) -> Export:
     """Read JSON lines; a line that is no JSON object is broken."""
-    place, found = _readable(wanted)
-    lines = f"(SELECT text, {_is_object('text')} AS fine FROM {_texts(place, found)})"
-    fine, broken, structure = wanted.engine.rows(
-        f"SELECT count(*) FILTER (fine), count(*) FILTER (NOT fine AND NOT ({BLANK})), "
-        f"CAST(json_group_structure(CASE WHEN fine THEN CAST(text AS JSON) END) AS VARCHAR) FROM {lines}"
-    )[0]
-    bad = _broken(wanted, lines) if broken else ()
-    if not fine or structure == "{}":
+    place, seen = _readable(wanted)
+    lines = f"(SELECT text, {_is_object('text')} AS fine FROM {_texts(place, seen)})"
+    # one parsing of each line says both whether it is an object and what is in it
+    shape = "CAST(json_structure(TRY_CAST(text AS JSON)) AS VARCHAR)"
+    shapes = wanted.engine.rows(
+        f"SELECT CASE WHEN shape LIKE '{{%' THEN shape END AS shape, count(*) AS lines, bool_and({BLANK}) "
+        f"FROM (SELECT text, {shape} AS shape FROM {_texts(place, seen)}) GROUP BY 1 ORDER BY lines DESC, shape"
+    )
+    whole = [(json.loads(found), count) for found, count, _ in shapes if found is not None]
+    fine = sum(count for _, count in whole)
+    structure: dict[str, Any] = reduce(_merged, (found for found, _ in whole), {})
+    bad = _broken(wanted, lines) if any(found is None and not blank for found, _, blank in shapes) else ()
+    if not structure:
         hint = f" (line {bad[0].line} {bad[0].reason})" if bad else ""
         raise SourceError(
             f"sources.{wanted.name}: {wanted.file} holds no JSON object with keys: write one object per line{hint}"
         )
-    types = _Types(wanted, lines, found.long_numbers).of(json.loads(structure))
+    types = _Types(wanted, lines, seen.long_numbers).of(structure)
+    source = _texts(place, seen) if len(whole) == len(shapes) else f"{lines} WHERE fine"
     number = f", row_number() OVER () - 1 AS {quoted(ROW)}" if wanted.numbered else ""
-    rows = f"SELECT from_json(text, {literal(json.dumps(types, ensure_ascii=False))}) AS parts FROM {lines} WHERE fine"
+    rows = f"SELECT from_json(text, {literal(json.dumps(types, ensure_ascii=False))}) AS parts FROM {source}"
     return wanted.export(f"SELECT unnest(parts){number} FROM ({rows})", bad, fine)
 
 
@@ -111,6 +118,22 @@ def _reason(text: str) -> str:
     except ValueError:
         return "is no JSON"
     return "is JSON, but no object"
+
+
+def _merged(one: Any, other: Any) -> Any:
+    """The structure of values of two structures: objects have the keys of both, mixed kinds are JSON."""
+    if other in (one, "NULL"):
+        return one
+    if one == "NULL":
+        return other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one | {name: _merged(one.get(name, "NULL"), part) for name, part in other.items()}
+    if isinstance(one, list) and isinstance(other, list):
+        return [reduce(_merged, [*one, *other], "NULL")]
+    kinds = {kind if isinstance(kind, str) else "JSON" for kind in (one, other)}
+    if kinds <= {"UBIGINT", "BIGINT"}:
+        return "BIGINT"
+    return "DOUBLE" if kinds <= {"UBIGINT", "BIGINT", "DOUBLE"} else "JSON"
 
 
 class _Types:

@@ -22,13 +22,15 @@ NO_DATE = "0000-00-00"
 def copy_mysql(wanted: Wanted) -> Copied:
     """Copy a relation row by row from the server, in a read-only transaction; its TIMESTAMPs are UTC instants."""
     import pymysql
+    from pymysql.converters import encoders
     from pymysql.cursors import SSCursor
 
     connection = connection_string(wanted.name, wanted.source.path)
     relation = relation_of(wanted, "`")
+    # without decoders every value stays the text that the server sent
     with (
         without_secrets(wanted, connection, pymysql.Error, OSError),
-        closing(pymysql.connect(**_settings(wanted, connection), cursorclass=SSCursor, conv={})) as server,
+        closing(pymysql.connect(**_settings(wanted, connection), cursorclass=SSCursor, conv=encoders)) as server,
         server.cursor() as cursor,
     ):
         cursor.execute("SET time_zone = '+00:00'")

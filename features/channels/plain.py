@@ -83,44 +83,67 @@ def _has_blanks(block: bytes, shape: Shape) -> bool:
 
 
 def _with_quotes(block: bytes, shape: Shape) -> Plain | None:
-    """The same for a block with quotes, by the places of its separators and quotes."""
-    returns = block.count(CR)
+    """The same for a block with quotes, by the places of its quotes."""
+    returns = block.count(CR) if CR in block else 0
     if NUL in block or returns != (block.count(b"\r\n") if shape.end != LF else 0):
         return None
     signs = np.frombuffer(block, np.uint8)
-    places = np.flatnonzero((signs == ord(shape.delimiter)) | (signs == QUOTE[0]) | (signs == LF[0]))
-    kinds = signs[places]
+    quotes = np.flatnonzero(signs == QUOTE[0])
+    if len(quotes) % 2 or not _stand_at_edges(signs, quotes, shape):
+        return None
+    left = block.translate(None, _ordinary(shape.delimiter.encode()) + CR)
+    pattern = shape.separators.replace(CR, b"")
+    found = _without_separators_in_quotes(left, pattern) or _with_separators_in_quotes(left, pattern)
+    if found is None or (shape.end != LF and returns != found.records):
+        return None
+    return found if not found.wrapped or _are_short(signs, shape) else None
+
+
+def _without_separators_in_quotes(left: bytes, pattern: bytes) -> Plain | None:
+    """The quotes of a field then stand side by side among what is left, in pairs."""
+    bare = left.replace(b'""', b"")
+    records = len(bare) // len(pattern)
+    return Plain(records) if bare == pattern * records else None
+
+
+def _with_separators_in_quotes(left: bytes, pattern: bytes) -> Plain | None:
+    kinds = np.frombuffer(left, np.uint8)
+    between = kinds[_between(kinds)]
+    if len(between) % len(pattern) or not (between.reshape(-1, len(pattern)) == list(pattern)).all():
+        return None
+    records = len(between) // len(pattern)
+    return Plain(records, wrapped=int(np.count_nonzero(kinds == LF[0])) > records)
+
+
+def _between(kinds: Any) -> Any:
+    """Where separators stand outside quoted fields."""
     quotes = kinds == QUOTE[0]
     within = (np.cumsum(quotes, dtype=np.uint8) & 1).view(bool)  # after this sign a quoted field is open
-    if within[-1] or not _stand_at_edges(signs, places[quotes], shape):
-        return None
-    between = ~(quotes | within)
-    pattern = np.frombuffer(shape.separators.replace(CR, b""), np.uint8)
-    left = kinds[between]
-    if len(left) % len(pattern) or not (left.reshape(-1, len(pattern)) == pattern).all():
-        return None
-    records = len(left) // len(pattern)
-    lines = int(np.count_nonzero(kinds == LF[0]))
-    if shape.end != LF and returns != records:
-        return None
-    if lines == records:
-        return Plain(records)
-    return Plain(records, wrapped=True) if _are_short(places, kinds, between) else None
+    return ~(quotes | within)
 
 
 def _stand_at_edges(signs: Any, quotes: Any, shape: Shape) -> bool:
     """Every quote that opens follows a separator or another quote; every one that closes stands before one."""
-    edge = np.zeros(256, bool)
-    edge[list(shape.delimiter.encode() + QUOTE + LF + CR)] = True
     opening, closing = quotes[::2], quotes[1::2]
-    before = signs[opening[1:] - 1 if opening[0] == 0 else opening - 1]
-    return bool(edge[before].all() and edge[signs[closing + 1]].all())
+    before = signs.take(opening[1:] - 1 if opening[0] == 0 else opening - 1)
+    after = signs.take(closing + 1)
+    edges = [ord(shape.delimiter), LF[0], QUOTE[0]]
+    return _all_among(before, edges) and _all_among(after, [*edges, CR[0]])
 
 
-def _are_short(places: Any, kinds: Any, between: Any) -> bool:
+def _all_among(signs: Any, known: list[int]) -> bool:
+    found = signs == known[0]
+    for sign in known[1:]:
+        found |= signs == sign
+    return bool(found.all())
+
+
+def _are_short(signs: Any, shape: Shape) -> bool:
     """Records of several lines keep within MOST_LINES and LONG."""
+    places = np.flatnonzero((signs == ord(shape.delimiter)) | (signs == QUOTE[0]) | (signs == LF[0]))
+    kinds = signs[places]
     ends = kinds == LF[0]
-    final = between[ends]  # of all line ends, those that end a record
+    final = _between(kinds)[ends]  # of all line ends, those that end a record
     lines = np.diff(np.flatnonzero(final), prepend=-1)
     size = np.diff(places[ends][final], prepend=-1)
     return bool(lines.max() <= MOST_LINES and size.max() <= LONG)

@@ -11,6 +11,7 @@ from features.demand import DayFacts, Panel
 from features.errors import BundleError, HistoryError
 from models.contracts import Forecaster
 from models.forecasters import FORECASTERS, make_forecaster
+from models.observed import listed_panel
 from models.settings import ForecastSettings
 from tests.fixtures import tiny_models
 
@@ -148,6 +149,39 @@ def test_a_shop_that_is_closed_sells_nothing(fitted: Forecaster, panel: Panel):
     assert (forecast.mean_units[:, 2] == 0).all()
     assert (forecast.quantiles[:, 2] == 0).all()
     assert (forecast.mean_units[:, 3].sum()) > 0
+
+
+def test_a_location_that_is_closed_by_its_own_calendar_sells_nothing(fitted: Forecaster, panel: Panel):
+    is_open = panel.facts.is_open.copy()
+    is_open[panel.days + 2] = False
+    here = np.array(panel.location_ids) == "s1"
+    closed = replace(
+        panel, calendar=np.where(here, 0, -1).astype(np.int32), own_facts=(replace(panel.facts, is_open=is_open),)
+    )
+    forecast, usual = fitted.forecast(closed, 7), fitted.forecast(panel, 7)
+    assert (forecast.mean_units[here, 2] == 0).all()
+    assert (forecast.quantiles[here, 2] == 0).all()
+    np.testing.assert_array_equal(forecast.mean_units[~here], usual.mean_units[~here])
+    assert (forecast.mean_units[here, 3].sum()) > 0
+
+
+def test_days_on_which_a_product_was_not_on_offer_show_no_demand(fitted: Forecaster):
+    units = np.random.default_rng(2).poisson(6.0, (40, 112))
+    gone = np.zeros(units.shape, bool)
+    gone[:20, 70:98] = True
+    units = np.where(gone, 0, units)
+    panel = replace(flat_panel(units), ranged=~gone)
+    forecast = make_forecaster(fitted.name, SETTINGS).fit(panel).forecast(panel, 7)
+    assert forecast.mean_units[:20].mean() == pytest.approx(6, rel=0.25)
+
+
+def test_what_is_no_longer_on_offer_gets_no_forecast_and_is_still_learnt_from(fitted: Forecaster):
+    units = np.random.default_rng(2).poisson(6.0, (40, 112))
+    ranged = np.ones(units.shape, bool)
+    ranged[:5, 105:] = False
+    panel = replace(flat_panel(np.where(ranged, units, 0)), ranged=ranged)
+    model = make_forecaster(fitted.name, SETTINGS).fit(panel)
+    assert len(model.forecast(listed_panel(panel, SETTINGS), 7).product_ids) == 35
 
 
 @pytest.mark.parametrize("name", ["seasonal_naive", "boosted"])

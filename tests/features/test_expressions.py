@@ -45,10 +45,10 @@ def test_a_name_for_the_result_is_refused_with_the_remedy() -> None:
 
 
 def test_columns_are_found_whatever_their_case() -> None:
-    assert scalar("quantity", COLUMNS, "sources.x").sql == "quantity"
+    assert scalar("quantity", COLUMNS, "sources.x").sql == '"quantity"'
 
 
 def test_a_cast_gives_null_instead_of_failing_and_says_when() -> None:
     found = scalar("CAST(Quantity AS INTEGER)", COLUMNS, "sources.x")
-    assert found.sql == "TRY_CAST(Quantity AS INT)"
+    assert found.sql == 'TRY_CAST("Quantity" AS INT)'
     assert found.unreadable is not None

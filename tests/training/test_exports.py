@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import ExportError
-from features.tables import FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS
+from features.tables import DEMAND_DAYS, FORECAST, ORDER_PROPOSALS, RECOMMENDATIONS
 from features.workspace import Workspace
 from tests.fixtures import tiny_shop
 from tests.fixtures.tiny_workspace import AS_OF, CHEAP, CHEAP_FORECAST, done, onebasket
@@ -50,6 +50,26 @@ def test_orders_name_their_reasons_in_csv_too(trained_shop: Path, tmp_path: Path
     flat, nested = pacsv.read_csv(tmp_path / "orders.csv"), pq.read_table(tmp_path / "orders.parquet")
     assert flat.column_names == nested.column_names == list(ORDER_PROPOSALS.column_names)
     assert flat["reason_codes"].to_pylist() == ["; ".join(codes) for codes in nested["reason_codes"].to_pylist()]
+
+
+def test_demand_needs_no_model_and_is_the_same_in_both_formats(shop: Path, tmp_path: Path):
+    for ending in ("csv", "parquet"):
+        said = done(shop, "demand", "--as-of", AS_OF, "--location", "s0", "--out", str(tmp_path / f"days.{ending}"))
+    flat, typed = pacsv.read_csv(tmp_path / "days.csv"), pq.read_table(tmp_path / "days.parquet")
+    assert typed.column_names == flat.column_names == list(DEMAND_DAYS.column_names)
+    assert f"{len(typed):,} rows as of {AS_OF}" in said.stdout
+    assert flat["sold_units"].to_pylist() == typed["sold_units"].to_pylist()
+    assert max(typed["day"].to_pylist()) == date.fromisoformat(AS_OF)
+    assert set(typed["location_id"].to_pylist()) == {"s0"}
+
+
+def test_demand_of_an_unknown_product_leaves_the_file_that_was_there(shop: Path, tmp_path: Path):
+    out = tmp_path / "days.csv"
+    out.write_text("from yesterday")
+    ended = onebasket(shop, "demand", "--as-of", AS_OF, "--product", "p999", "--out", str(out))
+    assert ended.exit_code == 2
+    assert "error: nothing of product 'p999' was handed over or listed up to 2024-04-28" in ended.stderr
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"days.csv": "from yesterday"}
 
 
 def test_a_model_trained_on_just_this_is_used(trained_shop: Path, tmp_path: Path):

@@ -46,6 +46,8 @@ def exported(workspace: Path, out: Path) -> dict[str, bytes]:
     for command in ("forecast", "orders"):
         for ending in ("parquet", "csv"):
             done(workspace, command, "--as-of", AS_OF, "--out", str(out / f"{command}.{ending}"))
+    for ending in ("parquet", "csv"):
+        done(workspace, "demand", "--as-of", AS_OF, "--out", str(out / f"demand.{ending}"))
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
@@ -84,7 +86,7 @@ def test_the_recipe_trains_the_real_models():
 def test_rows_after_as_of_change_no_exported_byte(before_and_after: dict[str, dict[str, bytes]]):
     before, after = before_and_after["before"], before_and_after["after"]
     assert before.keys() == after.keys()
-    assert len(before) == 2 * (len(SURFACES) + 2)
+    assert len(before) == 2 * (len(SURFACES) + 3)
     assert [name for name in before if before[name] != after[name]] == []
 
 

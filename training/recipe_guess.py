@@ -1,0 +1,104 @@
+"""Which table a file fills, and which column of it holds what."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.profile import Profile, profiled
+from features.sniff import Sniffed, sniff
+from training.recipe_words import role_of
+
+NUMERIC = {"quantity", "net_amount", "unit_price", "discount_amount", "closing_units", "on_order_units", "pack_size",
+           "shelf_life_days", "planned_price", "rate", "times"}  # fmt: skip
+DATED = {"ordered_at", "day", "starts_on", "ends_on"}
+LINKS = ("phone", "email", "unionid", "openid", "device")
+# tables by what a file must have to fill them, and what speaks for it; the first with the best score is taken
+NEEDS: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
+    "order_lines": ((("order_id", "channel_customer_id", "ordered_at"), ("product_id",), ("quantity", "net_amount")),
+                    ("order_id", "quantity", "net_amount", "ordered_at", "unit_price", "discount_amount")),
+    "headers": ((("order_id",), ("ordered_at", "day", "channel_customer_id", "status")), ("ordered_at", "status")),
+    "plans": ((("product_id",), ("starts_on", "week"), ("promotion", "planned_price", "display")),
+              ("starts_on", "ends_on", "promotion", "display", "planned_price")),
+    "stock": ((("product_id",), ("closing_units",), ("day", "ordered_at")), ("closing_units", "on_order_units")),
+    "product_units": ((("product_id",), ("unit",), ("times",)), ("times",)),
+    "exchange_rates": ((("currency",), ("rate",), ("day", "ordered_at", "starts_on")), ("rate",)),
+    "catalog": ((("product_id",), ("name", "category", "brand")), ("name", "category", "brand")),
+    "locations": ((("location_id",), ("name", "region")), ("name", "region")),
+    "identity_links": ((("channel_customer_id",), LINKS), LINKS),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A file, the table that it seems to fill (None for none), and its columns by role, the surest first."""
+
+    file: Sniffed
+    table: str | None
+    roles: dict[str, list[str]]
+    profiles: dict[str, Profile]
+
+    @property
+    def name(self) -> str:
+        stem = self.file.path.name.split(".")[0]
+        return "".join(sign if sign.isalnum() else "_" for sign in stem).strip("_").lower() or "export"
+
+    def column(self, role: str) -> str | None:
+        found = self.roles.get(role)
+        return found[0] if found else None
+
+    def profile(self, role: str) -> Profile:
+        column = self.column(role)
+        return self.profiles[column] if column else Profile("nothing")
+
+
+def guessed(path: Path) -> Guess:
+    """Look at a file and guess what it is."""
+    file = sniff(path)
+    profiles = {name: profiled(file.values(name), len(file.rows)) for name in file.columns}
+    roles = _roles(file, profiles)
+    return Guess(file, _table(file, roles, profiles), roles, profiles)
+
+
+def _roles(file: Sniffed, profiles: dict[str, Profile]) -> dict[str, list[str]]:
+    found: dict[str, list[tuple[int, int, str]]] = {}
+    for place, name in enumerate(file.columns):
+        named = role_of(name)
+        look = profiles[name].look
+        if look in {"email", "phone"} and (named is None or named[0] not in {"channel_customer_id", "order_id"}):
+            named = (look, 2)
+        if named is None and look == "instant":
+            named = ("ordered_at", 0)
+        if named is None or not _fits(named[0], profiles[name]):
+            continue
+        role, sure = named
+        found.setdefault(role, []).append((-sure, place, name))
+    roles = {role: [name for *_, name in sorted(names)] for role, names in found.items()}
+    if "ordered_at" not in roles and "day" in roles:
+        roles["ordered_at"] = roles["day"]
+    return roles
+
+
+def _fits(role: str, profile: Profile) -> bool:
+    """Whether a column of such values can hold what its name says."""
+    if role in NUMERIC:
+        return profile.look in {"number", "nothing"}
+    if role in DATED:
+        return profile.look in {"day", "instant", "nothing"} or (role == "ordered_at" and profile.look == "number")
+    return profile.look not in {"instant", "day"}
+
+
+def _table(file: Sniffed, roles: dict[str, list[str]], profiles: dict[str, Profile]) -> str | None:
+    scores = {}
+    for table, (needs, signs) in NEEDS.items():
+        if all(any(role in roles for role in alternatives) for alternatives in needs):
+            scores[table] = len(needs) + sum(role in roles for role in signs)
+    if "order_lines" in scores and "closing_units" in roles and "order_id" not in roles:
+        del scores["order_lines"]
+    if not scores:
+        return None
+    if "catalog" in scores and profiles[roles["product_id"][0]].distinct_share > MOSTLY_ONCE and len(file.rows) > 1 \
+            and "order_lines" not in scores and "plans" not in scores:  # fmt: skip
+        return "catalog"
+    return max(scores, key=lambda table: scores[table])
+
+
+MOSTLY_ONCE = 0.95  # of the values of a column that names one thing per row
