@@ -6,7 +6,8 @@ import ibis
 
 from features.errors import TableError
 
-DECIMAL, WIDE = "decimal(18, 4)", "decimal(38, 8)"
+DECIMAL = "decimal(18, 4)"
+EXACT = "decimal(36, 8)"  # a product of two amounts; Ibis takes it for DECIMAL, and would leave a cast to that out
 PARTS = 1e9  # a share is counted in billionths: whole numbers add up alike on every engine
 
 
@@ -22,7 +23,7 @@ def exploded(lines: Any, bundles: Any) -> Any:
     held = lines.inner_join(contents, lines.product_id == contents.bundle_product_id)
     replaced = {
         "product_id": held.component,
-        "quantity": (held.quantity * held.units).cast(WIDE).cast(DECIMAL),  # one cast alone is dropped as needless
+        "quantity": (held.quantity * held.units).cast(EXACT).cast(DECIMAL),
         "source_line_id": held.source_line_id + "+" + held.component,
         "returns_line_id": held.returns_line_id + "+" + held.component,
         **{name: _part(held[name], held) for name in ("net_amount", "discount_amount")},

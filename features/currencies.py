@@ -51,5 +51,5 @@ def rate_on(currency: str, day: str, own: str, rates: dict[str, Rates]) -> str:
 
 
 def converted(amount: str, rate: str, foreign: str) -> str:
-    """SQL of an amount in the retailer's currency, rounded half away from zero to the cent where it is `foreign`."""
+    """SQL of an amount in the retailer's currency; where `foreign`, to four decimals, half away from zero."""
     return f"CASE WHEN {foreign} THEN TRY_CAST({amount} * {rate} AS DECIMAL(18, 4)) ELSE {amount} END"

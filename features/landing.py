@@ -28,12 +28,12 @@ from features.progress import Step
 from features.sources import Source
 from features.tables import SOURCE_TABLES, Table
 from features.workspace import Workspace, finish
+from features.writing import PARQUET
 from features.zones import to_local
 
 KEY = "onebasket_key"  # hash of what makes an order line the same line again
 LANDED_FORM = 1  # raised whenever landed files are written otherwise
 DAY_OF = {"stock": "day", "plans": "starts_on"}  # tables that are written by the month of a day
-ROW_GROUP_ROWS = 122_880
 UNSORTED_SPAN = 4  # a file whose row groups overlap in days more than this often is sorted by day
 
 
@@ -254,10 +254,7 @@ class Landing:
         return export
 
     def _copy(self, query: str, rows: Path) -> None:
-        self.engine.run(
-            f"COPY ({query}) TO {literal(str(rows))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
-            f"ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
-        )
+        self.engine.run(f"COPY ({query}) TO {literal(str(rows))} ({PARQUET})")
 
     def _facts(self, rows: Path, day: str | None, export: Export) -> dict[str, Any]:
         read = f"read_parquet({literal(str(rows))})"
@@ -314,8 +311,7 @@ def _sort(engine: Engine, rows: Path, day: str) -> None:
         engine.run(
             f"COPY (SELECT * EXCLUDE (file_row_number), file_row_number AS {ROW} FROM "
             f"read_parquet({literal(str(rows))}, file_row_number = true) ORDER BY {quoted(day)}, {ROW}) "
-            f"TO {literal(str(ordered))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
-            f"ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
+            f"TO {literal(str(ordered))} ({PARQUET})"
         )
     ordered.replace(rows)
 

@@ -15,7 +15,7 @@ from features.errors import WorkspaceError
 from features.expressions import literal, quoted
 from features.writing import PARQUET
 
-MONTH_ROWS = 500_000  # order lines of a month above which its days are files of their own
+MONTH_ROWS = 3_000_000  # order lines of a month above which its days are files of their own
 
 
 def month_of(day: date) -> date:

@@ -10,7 +10,11 @@ from features.errors import WorkspaceError
 from features.expressions import literal, quoted
 
 ROW_GROUP_ROWS = 122_880
-PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+# Numbers of orders hardly repeat: building dictionaries of them first would take a fifth of the time of writing.
+PARQUET = (
+    "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 5000, "
+    f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+)
 
 
 def write_table(engine: Engine, rows: Any, folder: Path, order: Sequence[str]) -> int:

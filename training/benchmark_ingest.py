@@ -45,7 +45,8 @@ returns_order_id = "of_receipt"
 FLOOR = """
 import os, sys, duckdb
 source, target, scratch = sys.argv[1:4]
-engine = duckdb.connect(config={"memory_limit": os.environ.get("ONEBASKET_MEMORY", "1500MB"), "temp_directory": scratch})
+limit = os.environ.get("ONEBASKET_MEMORY", "1500MB")
+engine = duckdb.connect(config={"memory_limit": limit, "temp_directory": scratch})
 engine.execute("COPY (SELECT receipt, line::INTEGER AS line, card, product, shop, sold_at::TIMESTAMP AS sold_at, "
                "quantity::DECIMAL(18, 4) AS quantity, paid::DECIMAL(18, 4) AS paid, of_receipt "
                f"FROM read_csv('{source}', all_varchar = true) ORDER BY sold_at, receipt, line) "
@@ -78,7 +79,8 @@ def _write(file: Path, first: int, last: int, lines: int) -> None:
             strftime({START} + to_microseconds((i // 3 * 3 * {86_400_000_000 * DAYS // lines})::BIGINT),
                      '%Y-%m-%d %H:%M:%S') AS sold_at,
             CASE WHEN {back} THEN -1 ELSE hash(i, 4) % 4 + 1 END AS quantity,
-            CASE WHEN {back} THEN -1 ELSE hash(i, 4) % 4 + 1 END * (hash({product}) % 5000 / 100.0)::DECIMAL(18, 2) AS paid,
+            CASE WHEN {back} THEN -1 ELSE hash(i, 4) % 4 + 1 END
+                * (hash({product}) % 5000 / 100.0)::DECIMAL(18, 2) AS paid,
             {named} AS of_receipt
         FROM range({first}, {last}) AS every(i)"""
     with duckdb.connect() as engine:

@@ -55,8 +55,8 @@ def test_an_ingest_that_is_killed_again_and_again_ends_where_it_would_have(tmp_p
     random = np.random.default_rng(MOMENTS)
     source, folder, workspace = tmp_path / "all", tmp_path / "folder", Workspace(tmp_path / "workspace")
     many_channels.write_exports(source)
-    names = sorted(many_channels.exports(), key=lambda name: name[-16:])
-    half = [name for name in names if name[-16:] < "2024-02-16.csv"]
+    names = sorted(many_channels.exports(), key=many_channels.day_in)
+    half = [name for name in names if many_channels.day_in(name) < "2024-02-16"]
     for name in ["recipe.toml", *half]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source / name, folder / name)

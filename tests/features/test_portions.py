@@ -50,7 +50,7 @@ def first_of_each(names: list[str]) -> list[str]:
 def test_portions_give_what_all_at_once_gives(tmp_path: Path, seed: int, shuffled: bool) -> None:
     source = tmp_path / "all"
     many_channels.write_exports(source, seed)
-    names = sorted(many_channels.exports(seed), key=lambda name: name[-16:])
+    names = sorted(many_channels.exports(seed), key=many_channels.day_in)
     if shuffled:
         np.random.default_rng(seed).shuffle(names)
     first = first_of_each(names)

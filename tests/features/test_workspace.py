@@ -128,7 +128,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_state(tmp_path: Path) -> None:
     _another_day(recipe)
     program = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));" + INGEST
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000));" + INGEST
     )
     command = [sys.executable, "-c", program, str(recipe), str(workspace.folder), "0"]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
