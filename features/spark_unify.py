@@ -46,7 +46,8 @@ def unify_on_spark(engine: SparkEngine, workspace: Workspace, folder: Path | str
     ledger = Ledger.open(snapshot)
     if ledger is None:
         raise NotIngested(f"{snapshot.folder} does not say which files it was made of: run onebasket ingest again")
-    intake = Intake.model_validate(snapshot.facts["recipe"])
+    settings = {name: value for name, value in snapshot.facts["recipe"].items() if name in Intake.model_fields}
+    intake = Intake.model_validate(settings)
     return _Chain(engine, workspace, snapshot, ledger, intake, str(folder)).run()
 
 
