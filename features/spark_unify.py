@@ -79,7 +79,9 @@ class _Chain:
         bundles = self._table("bundles")
         live = self.engine.keep("live_lines", live if bundles is None else exploded(live, bundles))
         history = self._written("purchase_history", purchase_history(live))
-        self._written("demand_history", demand_history(summed_cells(history), self._table("plans"), self._table("stock")))
+        self._written(
+            "demand_history", demand_history(summed_cells(history), self._table("plans"), self._table("stock"))
+        )
         if not is_empty(live.filter(is_return(live))):
             back = is_return(live)
             found = matched_returns(self.engine, live.filter(back), live.filter(~back), self.intake.orders, dropped)
@@ -174,7 +176,9 @@ class _Chain:
         if receipts is not None:
             evidence = evidence.select(*LINKS).union(receipts.select(*LINKS))
         evidence = self.engine.keep("who_links", evidence.distinct())
-        whose = resolve(self.engine, accounts, evidence, decisions, self.intake.identity, self.snapshot.last_day).accounts
+        whose = resolve(
+            self.engine, accounts, evidence, decisions, self.intake.identity, self.snapshot.last_day
+        ).accounts
         named = accounts.join(whose, "account_id").select("account_id", "channel", "customer_id", "first_day")
         self._written("accounts", named)
         people = customers_of_accounts(whose, accounts, days, consents, self.intake.identity, self.snapshot.last_day)
