@@ -46,7 +46,9 @@ def types_of(table: Any) -> Any:
         return schema
     backend = table.get_backend()
     kinds = backend.raw_sql(backend.compile(table)).dtypes
-    return ibis.schema({name: ibis.dtype("timestamp('UTC')") if kind == "timestamp" else schema[name] for name, kind in kinds})
+    return ibis.schema(
+        {name: ibis.dtype("timestamp('UTC')") if kind == "timestamp" else schema[name] for name, kind in kinds}
+    )
 
 
 def spark_sql(query: str) -> str:
@@ -77,7 +79,9 @@ def _zoned(node: Node) -> Node:
     zone, inner = node.args["zone"], node.this
     if isinstance(inner, exp.AtTimeZone):
         if inner.args["zone"].name != "UTC":
-            return _said("CAST(TO_UTC_TIMESTAMP(:time, :zone) AS TIMESTAMP_NTZ)", time=inner.this, zone=inner.args["zone"])
+            return _said(
+                "CAST(TO_UTC_TIMESTAMP(:time, :zone) AS TIMESTAMP_NTZ)", time=inner.this, zone=inner.args["zone"]
+            )
         inner = inner.this
     return _said("CAST(FROM_UTC_TIMESTAMP(:time, :zone) AS TIMESTAMP_NTZ)", time=inner, zone=zone)
 
@@ -106,15 +110,15 @@ def _replaced(node: Node) -> Node:
 
 def _tried(node: Node) -> Node:
     """Texts read as DuckDB reads them: what only one of the two takes for a value is none, or is written plainly."""
-    kind, value = node.to, node.this
+    kind, value = node.args["to"], node.this
     if kind.is_type("BIGINT"):
-        return _said(
-            "TRY_CAST(ROUND(TRY_CAST(:number AS DECIMAL(38, 10))) AS BIGINT)", number=_number(value)
-        )
+        return _said("TRY_CAST(ROUND(TRY_CAST(:number AS DECIMAL(38, 10))) AS BIGINT)", number=_number(value))
     if kind.is_type("DECIMAL", "DOUBLE"):
         return exp.TryCast(this=_number(value), to=kind, safe=True)
     if kind.is_type("BOOLEAN"):
-        return _said(r"CASE WHEN NOT CAST(:value AS STRING) RLIKE '\\s' THEN TRY_CAST(:value AS BOOLEAN) END", value=value)
+        return _said(
+            r"CASE WHEN NOT CAST(:value AS STRING) RLIKE '\\s' THEN TRY_CAST(:value AS BOOLEAN) END", value=value
+        )
     if kind.is_type("DATE"):
         return _said("TRY_CAST(:text AS DATE)", text=_written(value, DATE_PARTS + ".*$", "$1-$3-$4"))
     if kind.is_type("TIMESTAMP", "TIMESTAMPNTZ", "TIMESTAMPTZ"):
@@ -143,7 +147,8 @@ def _number(value: Node) -> Node:
 
 def _written(value: Node, pattern: str, form: str) -> Node:
     """The text of a value that fits a pattern, written in another form; null for what does not fit."""
-    return _said("CASE WHEN CAST(:value AS STRING) RLIKE :fits THEN REGEXP_REPLACE(CAST(:value AS STRING), :fits, :form) END",
+    return _said("CASE WHEN CAST(:value AS STRING) RLIKE :fits THEN "
+                 "REGEXP_REPLACE(CAST(:value AS STRING), :fits, :form) END",
                  value=value, fits=exp.Literal.string(pattern), form=exp.Literal.string(form))  # fmt: skip
 
 
@@ -156,7 +161,9 @@ def _named(node: Node) -> Node:
 def _read_time(node: Node) -> Node:
     """A format of strptime: where parts stand apart, a part may have fewer digits."""
     value, form = node.expressions
-    return _said("CAST(TRY_TO_TIMESTAMP(:text, :form) AS TIMESTAMP_NTZ)", text=value, form=exp.Literal.string(_java(form.name)))
+    return _said(
+        "CAST(TRY_TO_TIMESTAMP(:text, :form) AS TIMESTAMP_NTZ)", text=value, form=exp.Literal.string(_java(form.name))
+    )
 
 
 def _java(form: str) -> str:
@@ -167,10 +174,13 @@ def _java(form: str) -> str:
     """
     java = ""
     for part in re.findall(r"%-?.|[A-Za-z]+|'|[^%A-Za-z']+", form):
-        if part.startswith("%") and part.replace("-", "") not in JAVA_PARTS:
+        known = part.replace("-", "")
+        if part[0] == "%" and known not in JAVA_PARTS:
             raise RecipeError(f"{part} in {form!r} cannot be read on Spark: it knows {', '.join(JAVA_PARTS)}")
-        java += JAVA_PARTS[part.replace("-", "")] if part[0] == "%" else f"'{part}'" if part.isalpha() and part.isascii() \
-            else part.replace("'", "''")  # fmt: skip
+        if part[0] == "%":
+            java += JAVA_PARTS[known]
+        else:
+            java += f"'{part}'" if part.isascii() and part.isalpha() else part.replace("'", "''")
     # where parts stand apart, each may have fewer digits
     return re.sub(r"(?<![A-Za-z])(MM|dd|HH|hh|mm|ss)(?![A-Za-z])", lambda found: found.group()[0], java)
 

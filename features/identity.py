@@ -6,6 +6,7 @@ from typing import Any
 import ibis
 
 from features.casts import local_day
+from features.dialects import asked
 from features.sources import Identity
 
 
@@ -29,7 +30,7 @@ def consents_of(consents: Any, identity: Identity, time_zone: str) -> Any:
 
 def _on_days(rows: Any, instant: str, day: str, time_zone: str) -> Any:
     view = f"rows_with_{day}"
-    return rows.alias(view).sql(f"SELECT *, {local_day(instant, time_zone)} AS {day} FROM {view}", dialect="duckdb")
+    return asked(rows, view, f"SELECT *, {local_day(instant, time_zone)} AS {day} FROM {view}")
 
 
 def accounts_of(lines: Any, links: Any | None, always: date) -> Any:

@@ -54,7 +54,9 @@ class SparkEngine:
 
         rows = self.session.read.option("mergeSchema", "true").parquet(*files)
         place = col(row) if has_row else col("_metadata.row_index")
-        rows = rows.withColumns({file: regexp_extract("_metadata.file_path", "([^/]+)/[^/]+$", 1), row: place.cast("bigint")})
+        rows = rows.withColumns(
+            {file: regexp_extract("_metadata.file_path", "([^/]+)/[^/]+$", 1), row: place.cast("bigint")}
+        )
         rows.createOrReplaceTempView(name)
         return self.ibis.table(name)
 
@@ -99,7 +101,7 @@ class SparkEngine:
         self._frame(expression).write.mode("overwrite").parquet(str(folder))
 
     def _frame(self, expression: Any) -> Any:
-        """The rows of an expression in the types that it promises: Spark numbers rows in 32 bits, where Ibis says 64."""
+        """The rows of an expression in the types that it promises: Spark numbers rows in 32 bits, Ibis says 64."""
         from ibis.backends.pyspark.datatypes import PySparkSchema
         from pyspark.sql.functions import col
         from pyspark.sql.types import NumericType
@@ -125,4 +127,3 @@ def local_spark(scratch: Path, **settings: str) -> Iterator[SparkEngine]:
         yield SparkEngine(session, scratch)
     finally:
         session.stop()
-

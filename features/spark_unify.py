@@ -11,17 +11,16 @@ from typing import Any
 import ibis
 
 from features.bundles import exploded
-from features.casts import local_day
 from features.channels.export import ROW
 from features.components import is_empty
 from features.decisions import decisions_table, read_decisions
-from features.dialects import asked
 from features.errors import NotIngested
-from features.judging import REASON
+from features.identity import account_id, accounts_of, consents_of, links_of
+from features.judging import ORIGINAL, REASON
 from features.ledger import Ledger
 from features.lines import COLUMNS
 from features.orders import demand_place, is_gift, order_headers
-from features.people import account_id, anonymous, customers_of_accounts, erased_accounts, without
+from features.people import anonymous, customers_of_accounts, erased_accounts, without
 from features.resolution import resolve
 from features.returns import is_return, matched_returns
 from features.sources import Intake
@@ -29,6 +28,7 @@ from features.spark import SparkEngine
 from features.twin_decisions import receipt_links, twins
 from features.twins import shared_evidence, twin_candidates
 from features.unify import demand_history, purchase_history, summed_cells
+from features.who import ALWAYS
 from features.workspace import Snapshot, Workspace
 
 FILE = "onebasket_file"
@@ -46,7 +46,8 @@ def unify_on_spark(engine: SparkEngine, workspace: Workspace, folder: Path | str
     ledger = Ledger.open(snapshot)
     if ledger is None:
         raise NotIngested(f"{snapshot.folder} does not say which files it was made of: run onebasket ingest again")
-    intake = Intake.model_validate(snapshot.facts["recipe"])
+    settings = {name: value for name, value in snapshot.facts["recipe"].items() if name in Intake.model_fields}
+    intake = Intake.model_validate(settings)
     return _Chain(engine, workspace, snapshot, ledger, intake, str(folder)).run()
 
 
@@ -62,8 +63,8 @@ class _Chain:
         self.written: list[str] = []
 
     def run(self) -> list[str]:
-        links, consents, decisions = self._links(), self._consents(), self._decisions()
-        lines = self._lines()
+        every_link, consents, decisions = self._links(), self._consents(), self._decisions()
+        lines, links = self._lines(), every_link
         erased = self._erased(links, consents, decisions)
         if erased is not None:
             lines, links = anonymous(lines, erased), None if links is None else without(links, erased)
@@ -71,19 +72,21 @@ class _Chain:
         live, receipts, dropped = lines.filter(lines.status == "completed"), None, None
         if len(self.sources) > 1:
             headers = self.engine.keep("headers", order_headers(lines))
-            dropped = self._twins(headers, links)
+            dropped = self._twins(headers, every_link)
             gone = dropped.filter(dropped.kept_order_id.notnull())
             live = live.anti_join(gone, ["order_id", "day"])
             receipts = receipt_links(dropped, headers)
         bundles = self._table("bundles")
         live = self.engine.keep("live_lines", live if bundles is None else exploded(live, bundles))
         history = self._written("purchase_history", purchase_history(live))
-        self._written("demand_history", demand_history(summed_cells(history), self._table("plans"), self._table("stock")))
+        self._written(
+            "demand_history", demand_history(summed_cells(history), self._table("plans"), self._table("stock"))
+        )
         if not is_empty(live.filter(is_return(live))):
             back = is_return(live)
             found = matched_returns(self.engine, live.filter(back), live.filter(~back), self.intake.orders, dropped)
             self._written("returns", found)
-        self._people(history, _together([links, receipts]), consents, decisions)
+        self._people(history, links, receipts, consents, decisions)
         return self.written
 
     def _written(self, name: str, rows: Any) -> Any:
@@ -99,24 +102,13 @@ class _Chain:
         files = sorted((self.snapshot.folder / name).rglob("*.parquet"))
         return self.engine.read(f"given_{name}", *files)
 
-    def _local(self, table: Any, name: str, instant: str, day: str) -> Any:
-        zone = self.intake.retailer.time_zone
-        return asked(table, name, f'SELECT *, {local_day(instant, zone)} AS {day} FROM {name}')
-
     def _links(self) -> Any | None:
         links = self._table("identity_links")
-        if links is None:
-            return None
-        dated = self._local(links, "dated_links", "linked_at", "linked_on")
-        return dated.select("channel", "kind", "linked_on", account_id=account_id(dated, self.intake.identity),
-                            value_hash=dated["value"])  # fmt: skip
+        return None if links is None else links_of(links, self.intake.identity, self.intake.retailer.time_zone)
 
     def _consents(self) -> Any | None:
         consents = self._table("consents")
-        if consents is None:
-            return None
-        dated = self._local(consents, "dated_consents", "wished_at", "wished_on")
-        return dated.select("channel", "wish", "wished_at", "wished_on", account_id=account_id(dated, self.intake.identity))
+        return None if consents is None else consents_of(consents, self.intake.identity, self.intake.retailer.time_zone)
 
     def _decisions(self) -> Any | None:
         made = decisions_table(read_decisions(self.workspace))
@@ -125,26 +117,30 @@ class _Chain:
     def _erased(self, links: Any | None, consents: Any | None, decisions: Any | None) -> Any | None:
         if consents is None or is_empty(consents.filter(consents.wish == "erase")):
             return None
-        long_ago = ibis.date(1900, 1, 1)
-        known = [None if rows is None else rows.select("account_id", "channel", first_day=long_ago) for rows in (links, consents)]
-        evidence = self.engine.none_of("no_links", LINKS) if links is None else links.drop("channel")
+        known = [rows.select("account_id", "channel", first_day=ibis.literal(ALWAYS)) for rows in (links, consents)
+                 if rows is not None]  # fmt: skip
         accounts = self.engine.keep("linked_accounts", _together(known).distinct())
+        evidence = self._evidence(links)
         return erased_accounts(self.engine, accounts, evidence, decisions, consents, self.intake.identity)
+
+    def _evidence(self, links: Any | None) -> Any:
+        """Links without their channel, of which there may be none."""
+        return self.engine.none_of("no_links", LINKS) if links is None else links.drop("channel")
 
     def _lines(self) -> Any:
         """The lines of every source that count, as features/lines.py gives them to DuckDB."""
-        every = _together([self._of(source) for source in self.sources])
+        every = _together([self._of(source) for source in self.sources if self.ledger.of(source)])
         every = demand_place(every, self.intake.retailer.time_zone)
-        return every.mutate(account_id=account_id(every, self.intake.identity), gift=is_gift(every))
+        account = account_id(every, self.intake.identity)
+        return every.mutate(account_id=account, asker=account.hexdigest("md5"), gift=is_gift(every))
 
-    def _of(self, source: str) -> Any | None:
+    def _of(self, source: str) -> Any:
         landed = self.ledger.of(source)
         files = {numbered: [str(one.parquet(self.workspace)) for one in landed if one.numbered == numbered]
                  for numbered in (False, True)}  # fmt: skip
-        rows = _together([self.engine.read_placed(f"{source}_{numbered}", of, FILE, ROW, has_row=numbered)
-                          for numbered, of in files.items() if of])  # fmt: skip
-        if rows is None:
-            return None
+        read = [self.engine.read_placed(f"{source}_{numbered}", of, FILE, ROW, has_row=numbered)
+                for numbered, of in files.items() if of]  # fmt: skip
+        rows = _together([part.drop(ORIGINAL) for part in read])
         losing = self.engine.read("losers", self.snapshot.folder / LOSERS)
         losing = losing.filter(losing.source == source).select(**{FILE: "file", ROW: "row"})
         rows = rows.filter(rows[REASON].isnull()).anti_join(losing, [FILE, ROW])
@@ -157,37 +153,38 @@ class _Chain:
         )  # fmt: skip
 
     def _twins(self, headers: Any, links: Any | None) -> Any:
-        evidence = None if links is None else self.engine.keep("evidence", shared_evidence(links, self.intake.identity))
-        pairs = self.engine.keep("pairs", twin_candidates(headers, self.intake.orders, evidence))
+        """Accounts are told by a hash, those of erased people too: their orders stay found twice."""
+        evidence = None
+        if links is not None:
+            told = links.filter(links.kind != "device")
+            told = told.select("value_hash", "linked_on", account_id=told.account_id.hexdigest("md5")).distinct()
+            evidence = self.engine.keep("shared", shared_evidence(told, self.intake.identity))
+        asking = headers.mutate(customer_id=headers.asker)
+        pairs = self.engine.keep("pairs", twin_candidates(asking, self.intake.orders, evidence))
         return self._written("order_twins", twins(self.engine, pairs))
 
-    def _people(self, history: Any, links: Any | None, consents: Any | None, decisions: Any | None) -> None:
+    def _people(
+        self, history: Any, links: Any | None, receipts: Any | None, consents: Any | None, decisions: Any | None
+    ) -> None:
         bought = history.filter(history.account_id.notnull())
-        seen = [bought.select("account_id", "channel", day="day")]
-        if links is not None and "channel" in links.columns:
-            told = links.filter(links.linked_on.notnull() & links.channel.notnull())
-            seen.append(told.select("account_id", "channel", day="linked_on"))
-        seen = _together(seen)
-        accounts = self.engine.keep("who_accounts", seen.group_by("account_id", "channel").agg(first_day=seen.day.min()))
+        accounts = self.engine.keep("who_accounts", accounts_of(bought, links, ALWAYS))
         sold = bought.net_units > 0
         days = bought.group_by("account_id").agg(
             first_purchase_on=bought.day.min(where=sold), last_purchase_on=bought.day.max(where=sold)
         )
-        evidence = self.engine.none_of("no_links", LINKS) if links is None else links.drop("channel")
+        evidence = self._evidence(links)
+        if receipts is not None:
+            evidence = evidence.select(*LINKS).union(receipts.select(*LINKS))
         evidence = self.engine.keep("who_links", evidence.distinct())
-        whose = resolve(self.engine, accounts, evidence, decisions, self.intake.identity, self.snapshot.last_day).accounts
+        whose = resolve(
+            self.engine, accounts, evidence, decisions, self.intake.identity, self.snapshot.last_day
+        ).accounts
         named = accounts.join(whose, "account_id").select("account_id", "channel", "customer_id", "first_day")
         self._written("accounts", named)
         people = customers_of_accounts(whose, accounts, days, consents, self.intake.identity, self.snapshot.last_day)
         self._written("customers", people)
 
 
-def _together(tables: list[Any | None]) -> Any | None:
-    """The rows of the tables that there are; a column that one lacks is null there."""
-    given = [table for table in tables if table is not None]
-    if not given:
-        return None
-    types = {name: kind for table in given for name, kind in table.schema().items()}
-    whole = [table.select(**{name: table[name] if name in table.columns else ibis.null(kind) for name, kind in types.items()})
-             for table in given]  # fmt: skip
-    return reduce(lambda left, right: left.union(right), whole)
+def _together(tables: list[Any]) -> Any:
+    """The rows of tables with the same columns."""
+    return reduce(lambda left, right: left.union(right.select(left.columns)), tables)

@@ -50,7 +50,13 @@ def test_lines_become_the_same_history(two: TwoEngines) -> None:
 def test_the_history_becomes_the_same_demand(two: TwoEngines) -> None:
     two.give("stock", {"product_id": "string", "location_id": "string", "day": "date", "available_share": "float64"},
              [("milk", "s1", date(2024, 4, day), day / 30) for day in range(1, 20)])  # fmt: skip
-    plans = {"product_id": "string", "location_id": "string", "starts_on": "date", "ends_on": "date", "known_on": "date"}
+    plans = {
+        "product_id": "string",
+        "location_id": "string",
+        "starts_on": "date",
+        "ends_on": "date",
+        "known_on": "date",
+    }
     two.give("plans", plans, [("milk", "all", date(2024, 3, 30), date(2024, 4, 2), date(2024, 3, 1)),
                               ("tea", "s1", date(2024, 4, 5), date(2024, 6, 7), date(2024, 4, 6))])  # fmt: skip
 
@@ -101,7 +107,12 @@ def test_the_same_orders_are_twins_and_returns_are_laid_to_the_same_sales(two: T
 
 
 def test_bundles_are_taken_apart_into_the_same_lines(two: TwoEngines) -> None:
-    schema = {"bundle_product_id": "string", "product_id": "string", "units": "decimal(18, 4)", "amount_share": "float64"}
+    schema = {
+        "bundle_product_id": "string",
+        "product_id": "string",
+        "units": "decimal(18, 4)",
+        "amount_share": "float64",
+    }
     two.give("bundles", schema, [("breakfast", "milk", Decimal(1), 0.37), ("breakfast", "pair", Decimal(2), 0.63),
                                  ("pair", "tea", Decimal(1), None), ("pair", "bread", Decimal(3), 0.2)])  # fmt: skip
     found = two.same(lambda side: bundles.exploded(side.lines, side.bundles), among=150)
@@ -155,7 +166,9 @@ def test_the_same_accounts_are_forgotten(two: TwoEngines) -> None:
     give_people(two)
 
     def erased(side: Any) -> Any:
-        return people.erased_accounts(side.engine, side.accounts, side.evidence, side.decisions, side.consents, IDENTITY)
+        return people.erased_accounts(
+            side.engine, side.accounts, side.evidence, side.decisions, side.consents, IDENTITY
+        )
 
     two.same(erased, among=2)
     two.same(lambda side: people.without(side.accounts, side.engine.ibis.table("erased_accounts")), among=20)
