@@ -21,13 +21,14 @@ def history(rows: list[Row]) -> Purchases:
         pa.table({
             "order_id": [f"o{number}" for number in range(len(rows))],
             "product_id": [product for product, *_ in rows],
-            "customer_id": pa.array([customer for *_, customer, _ in rows], pa.string()),
+            "account_id": pa.array([customer for *_, customer, _ in rows], pa.string()),
             "channel": [channel for _, _, channel, *_ in rows],
             "location_id": [location for _, location, *_ in rows],
             "ordered_at": [datetime(day.year, day.month, day.day) for day in days],
             "day": pa.array(days, pa.date32()),
             "net_units": [1.0] * len(rows),
             "net_amount": [1.0] * len(rows),
+            "gift": [False] * len(rows),
         }), AS_OF)  # fmt: skip
 
 

@@ -20,13 +20,14 @@ def history(bought: dict[tuple[str, str], list[int]], category: dict[str, str] |
     table = pa.table({
         "order_id": [f"{customer}-{day}" for customer, _, day in rows],
         "product_id": [product for _, product, _ in rows],
-        "customer_id": [customer for customer, _, _ in rows],
+        "account_id": [customer for customer, _, _ in rows],
         "channel": ["pos"] * len(rows),
         "location_id": ["s"] * len(rows),
         "ordered_at": [datetime(day.year, day.month, day.day) for *_, day in rows],
         "day": pa.array([day for *_, day in rows], pa.date32()),
         "net_units": [1.0] * len(rows),
         "net_amount": [1.0] * len(rows),
+        "gift": [False] * len(rows),
     })  # fmt: skip
     catalog = pa.table({
         "product_id": list(category or {}), "name": list(category or {}),

@@ -127,7 +127,7 @@ def test_an_opted_out_customer_is_answered_as_a_stranger() -> None:
 
 def test_a_history_without_customers_still_answers_and_notes_why() -> None:
     table = tiny_models.history_table()
-    nameless = table.set_column(2, "customer_id", pa.nulls(len(table), pa.string()))
+    nameless = table.set_column(2, "account_id", pa.nulls(len(table), pa.string()))
     made = Surfaces.fit(purchases_from(nameless, AS_OF), SETTINGS)
     assert "for-you is answered by personal instead of ranker" in made.notes[0]
     for surface in SURFACES:
@@ -179,10 +179,10 @@ def test_every_reason_can_be_recomputed_from_the_raw_history(surfaces: Surfaces)
 
 def check_reason(item: Recommendation, query: Query, raw: pd.DataFrame, history: Purchases) -> bool:
     """Recompute the one claim that the reason makes."""
-    home = raw[raw["customer_id"] == query.customer_id]["location_id"].mode()
+    home = raw[raw["account_id"] == query.customer_id]["location_id"].mode()
     shop = query.location_id or (home.iloc[0] if len(home) else None)
     rows = raw[raw["product_id"] == item.product_id]
-    own = rows[rows["customer_id"] == query.customer_id]
+    own = rows[rows["account_id"] == query.customer_id]
     numbers = [int(number) for number in re.findall(r"\d+", item.reason)]
     if item.source == "own":
         return check_own(item.reason, own)
@@ -222,8 +222,8 @@ def window(rows: pd.DataFrame, days: int, skip: int) -> pd.DataFrame:
 
 
 def buyers(rows: pd.DataFrame) -> Sequence[int]:
-    known = rows["customer_id"].notna()
-    return rows[known]["customer_id"].nunique(), rows[~known]["order_id"].nunique()
+    known = rows["account_id"].notna()
+    return rows[known]["account_id"].nunique(), rows[~known]["order_id"].nunique()
 
 
 def same(one: object, other: object) -> bool:

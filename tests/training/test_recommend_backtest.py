@@ -23,8 +23,8 @@ def load(as_of: date) -> Purchases:
 def test_the_truth_is_what_active_customers_buy_in_the_window() -> None:
     question = ask(load, CUTOFF, SETTINGS)
     rows = tiny_models.history_table().to_pandas()
-    window = rows[(rows["day"] >= CUTOFF) & (rows["day"] < CUTOFF + timedelta(days=7)) & rows["customer_id"].notna()]
-    truth = window.groupby("customer_id")["product_id"].agg(set)
+    window = rows[(rows["day"] >= CUTOFF) & (rows["day"] < CUTOFF + timedelta(days=7)) & rows["account_id"].notna()]
+    truth = window.groupby("account_id")["product_id"].agg(set)
     assert len(question) == len(truth)
     assert question.truth_count.tolist() == [len(products) for products in truth]
     assert question.history.as_of == date(2024, 4, 28)
@@ -37,7 +37,7 @@ def test_the_truth_is_what_active_customers_buy_in_the_window() -> None:
 
 def test_a_product_first_sold_in_the_window_stays_in_the_truth() -> None:
     table = tiny_models.history_table().to_pandas()
-    fresh = table[table["customer_id"] == "c01"].tail(1).assign(product_id="new", day=CUTOFF, order_id="later")
+    fresh = table[table["account_id"] == "c01"].tail(1).assign(product_id="new", day=CUTOFF, order_id="later")
 
     def with_new(as_of: date) -> Purchases:
         rows = pa.Table.from_pandas(fresh, schema=tiny_models.history_table().schema, preserve_index=False)
@@ -51,7 +51,7 @@ def test_a_product_first_sold_in_the_window_stays_in_the_truth() -> None:
 def test_a_stranger_is_asked_about_and_its_shop_is_not_looked_up_in_the_window() -> None:
     def only_some_before(as_of: date) -> Purchases:
         rows = tiny_models.history_table().to_pandas()
-        rows = rows[(rows["day"] >= CUTOFF) | (rows["customer_id"] != "c05")]
+        rows = rows[(rows["day"] >= CUTOFF) | (rows["account_id"] != "c05")]
         return purchases_from(pa.Table.from_pandas(rows, preserve_index=False), as_of)
 
     question = ask(only_some_before, CUTOFF, SETTINGS)
