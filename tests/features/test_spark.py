@@ -152,24 +152,11 @@ def test_accounts_are_the_same_customers(two: TwoEngines) -> None:
         return resolution.resolve(side.engine, side.accounts, side.evidence, side.decisions, IDENTITY, day).accounts
 
     def customers(side: Any) -> Any:
-        whose = side.engine.ibis.table("identity_accounts")
+        whose = side.engine.ibis.table("resolution_accounts")
         return people.customers_of_accounts(whose, side.accounts, side.account_days, side.consents, IDENTITY, day)
 
     found = two.same(resolved, among=40)
     assert len({row["customer_id"] for row in found}) < len(found)
-    two.same(kept("identity_log"), among=5)
-    two.same(kept("identity_review"))
+    two.same(kept("resolution_log"), among=5)
+    two.same(kept("resolution_review"))
     assert any(row["opted_out"] for row in two.same(customers, among=20))
-
-
-def test_the_same_accounts_are_forgotten(two: TwoEngines) -> None:
-    give_people(two)
-
-    def erased(side: Any) -> Any:
-        return people.erased_accounts(
-            side.engine, side.accounts, side.evidence, side.decisions, side.consents, IDENTITY
-        )
-
-    two.same(erased, among=2)
-    two.same(lambda side: people.without(side.accounts, side.engine.ibis.table("erased_accounts")), among=20)
-    two.same(lambda side: people.anonymous(side.accounts, side.engine.ibis.table("erased_accounts")), among=40)
