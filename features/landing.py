@@ -1,8 +1,9 @@
 """Landing: every file of an export is read once, into one parquet file that never changes.
 
-A landed file holds one row per row of the export, in its order: the columns of its table as the recipe maps them,
-why a row cannot be used, and then the row as it came. It is named by the content of the export and by how it was
-mapped, so that the same content is never read twice and a killed ingest goes on where it stopped.
+A landed file holds one row per row of the export, in its order (a large one whose days lie scattered: by day, with the
+number that each row had): the columns of its table as the recipe maps them, why a row cannot be used, and then the row
+as it came. It is named by the content of the export, by how it was mapped and by what its rows find in joined files, so
+that the same content is never read twice and a killed ingest goes on where it stopped.
 """
 
 import hashlib
