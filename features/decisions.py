@@ -1,5 +1,6 @@
 """What people decided about accounts, one JSON line each, never changed: they are replayed at every resolution."""
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -54,6 +55,12 @@ def append(workspace: Workspace, decision: Decision) -> None:
 
 def _whole_bytes(path: Path) -> int:
     return path.read_bytes().rfind(b"\n") + 1
+
+
+def decisions_hash(workspace: Workspace) -> str:
+    """A hash of what was decided so far; '' where nothing was."""
+    path = decisions_file(workspace)
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.exists() else ""
 
 
 def read_decisions(workspace: Workspace) -> list[Decision]:

@@ -16,6 +16,11 @@ def account_id(rows: Any, identity: Identity) -> Any:
     return account if identity.account_numbers == "shared" else rows.channel + ":" + account
 
 
+def account_sql(identity: Identity) -> str:
+    """The same as SQL."""
+    return "channel_customer_id" if identity.account_numbers == "shared" else "channel || ':' || channel_customer_id"
+
+
 def links_of(identity_links: Any, identity: Identity, time_zone: str) -> Any:
     """(account_id, channel, kind, value_hash, linked_on) of the table identity_links, whose value is hashed already."""
     rows = _on_days(identity_links, "linked_at", "linked_on", time_zone)

@@ -8,10 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from features.calendar import public_calendar
+from features.decisions import decisions_hash
 from features.described import described, named
 from features.engine import Engine, engine_in, told
 from features.errors import SourceError, WorkspaceError
 from features.expressions import literal
+from features.identity import account_sql
 from features.judging import Door
 from features.keyed_hash import has_key, identity_key, key_fingerprint
 from features.landing import DAY_OF, Landed, Landing, mapping_of
@@ -61,7 +63,7 @@ class _Ingest:
         self.door = Door(engine, intake, latest_day, self.helping)
         self.current = workspace.current()
         former = Ledger.open(self.current)
-        self.ledger = Ledger(made_by=_made_by(intake))
+        self.ledger = Ledger(made_by=_made_by(intake), decided=decisions_hash(workspace))
         # What an earlier ingest landed is of use under any settings; what it unified only under the same.
         self.former = former if former is not None and former.made_by == self.ledger.made_by else None
         self.landed_before = former.landed if former is not None else []
@@ -137,7 +139,7 @@ class _Ingest:
         return [landed for landed in self.ledger.landed if self.intake.sources[landed.source].table == table]
 
     def _nothing_changed(self) -> bool:
-        if self.former is None or self.current is None:
+        if self.former is None or self.current is None or self.former.decided != self.ledger.decided:
             return False
         same = [(one.source, one.name, one.id) for one in self.former.landed]
         return same == [(one.source, one.name, one.id) for one in self.ledger.landed]
@@ -259,12 +261,24 @@ class _Ingest:
         self.dropped |= found.dropped
         if table.name in {"locations", "calendar"}:
             return
+        if "channel_customer_id" in table.column_names and table.name != "consents":
+            self._table(table.name, self._of_nobody_erased(named(table.name)), list(table.key))
+            return
         came, went = self._came_or_went(table.name)
         if self.before is not None and self.former is not None and not came and not went:
             link(self.before / table.name / "part.parquet", self.folder / table.name / "part.parquet")
             self.ledger.rows[table.name] = self.former.rows[table.name]
             return
         self._table(table.name, self.engine.ibis.table(named(table.name)), list(table.key))
+
+    def _of_nobody_erased(self, view: str) -> Any:
+        """The rows of a table that names accounts, without those of accounts that are to be forgotten."""
+        account = account_sql(self.intake.identity)
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP VIEW {view}_kept AS SELECT * FROM {view} WHERE {account} NOT IN "
+            "(SELECT account_id FROM erased_accounts)"
+        )
+        return self.engine.ibis.table(f"{view}_kept")
 
     def _table(self, table: str, rows: Any, order: list[str]) -> None:
         count = write_table(self.engine, rows, self.folder / table, order)

@@ -1,8 +1,9 @@
 """Landing: every file of an export is read once, into one parquet file that never changes.
 
-A landed file holds one row per row of the export, in its order: the columns of its table as the recipe maps them,
-why a row cannot be used, and then the row as it came. It is named by the content of the export and by how it was
-mapped, so that the same content is never read twice and a killed ingest goes on where it stopped.
+A landed file holds one row per row of the export, in its order (a large one whose days lie scattered: by day, with the
+number that each row had): the columns of its table as the recipe maps them, why a row cannot be used, and then the row
+as it came. It is named by the content of the export, by how it was mapped and by what its rows find in joined files, so
+that the same content is never read twice and a killed ingest goes on where it stopped.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from features.expressions import literal, quoted
 from features.join_digests import digests, write_keys
 from features.joins import Beside, joined, read_joins
 from features.judging import CONTENT, ORIGINAL, REASON, Door, judged, needs_numbers
+from features.personal import hidden
 from features.progress import Step
 from features.sources import Source
 from features.tables import SOURCE_TABLES, Table
@@ -211,8 +213,9 @@ class Landing:
         if source.join:
             (self.engine.scratch / "keys.parquet").rename(unfinished / "keys.parquet")
         if export.broken:
-            (unfinished / "broken.json").write_text(json.dumps([asdict(line) for line in export.broken],
-                                                               ensure_ascii=False), "utf-8")  # fmt: skip
+            country = self.door.intake.retailer.country
+            broken = [asdict(line) | {"text": hidden(line.text, country)} for line in export.broken]
+            (unfinished / "broken.json").write_text(json.dumps(broken, ensure_ascii=False), "utf-8")
         (unfinished / "facts.json").write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
         finish(unfinished)
 

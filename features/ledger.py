@@ -20,7 +20,8 @@ HISTORY_FORM = 1  # raised whenever tables are made otherwise from the same line
 class Ledger:
     """The landed files of a snapshot and the partitions made of them.
 
-    `made_by` is a hash of the settings that decide how lines become tables; `joins` stands
+    `made_by` is a hash of the settings that decide how lines become tables; `decided` is one of what people
+    decided about accounts; `joins` stands
     for the joined files of each source; `rows` counts the rows of each
     partition by table; `ahead` tells which later days the orders of a day are handed over on; `hashes` are those
     of the published files.
@@ -28,6 +29,7 @@ class Ledger:
 
     made_by: str
     landed: list[Landed] = field(default_factory=list)
+    decided: str = ""
     joins: dict[str, str] = field(default_factory=dict)
     rows: dict[str, dict[str, int]] = field(default_factory=dict)
     ahead: dict[str, list[str]] = field(default_factory=dict)

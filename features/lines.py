@@ -6,6 +6,7 @@ from datetime import date
 from features.channels.export import ROW
 from features.engine import Engine
 from features.expressions import literal, quoted
+from features.identity import account_sql
 from features.landing import Landed, rows_sql
 from features.sources import Intake
 from features.tables import ORDER_LINES
@@ -57,20 +58,16 @@ class Lines:
         if source in self._losing:
             counting = f" WHERE NOT EXISTS (SELECT 1 FROM {LOSERS} AS losing WHERE losing.source = {literal(source)} " \
                        f"AND losing.file = rows.onebasket_file AND losing.row = rows.{ROW})"  # fmt: skip
-        asker = f"md5({self._account()}) AS asker, " if for_twins else ""
+        asker = f"md5({account_sql(self.intake.identity)}) AS asker, " if for_twins else ""
         line = f"coalesce(source_line_id, onebasket_file || '#' || {ROW}) AS source_line_id"
         return (
             f"SELECT {literal(source)} AS source, {line}, {listed}, day, order_id AS order_number, "
             f"{self._unified(source)}, {asker}onebasket_file, {ROW} FROM ({rows}) AS rows{counting}"
         )
 
-    def _account(self) -> str:
-        shared = self.intake.identity.account_numbers == "shared"
-        return "channel_customer_id" if shared else "channel || ':' || channel_customer_id"
-
     def _unified(self, source: str) -> str:
         order = f"{literal(source + ':')} || order_id" if self.several else "order_id"
-        account = self._account()
+        account = account_sql(self.intake.identity)
         if self.erases:
             account = f"CASE WHEN {account} NOT IN (SELECT account_id FROM erased_accounts) THEN {account} END"
         handed = to_local("fulfilled_at", self.intake.retailer.time_zone, USUAL_DAYS)

@@ -68,8 +68,8 @@ class Identity(Settings):
 
     account_numbers: Literal["per-channel", "shared"] = Field(
         default="shared",
-        description="'shared': a number means the same person in every channel and is the customer_id; "
-        "'per-channel': the customer_id is channel:account",
+        description="'shared': a number means the same account in every channel; 'per-channel': the account is "
+        "channel:number. A customer is called by the earliest of its accounts",
     )
     most_accounts: int = Field(
         default=8, ge=2, description="evidence shared by more accounts than this joins none of them"

@@ -13,7 +13,7 @@ from features.decisions import decisions_table, read_decisions
 from features.described import named
 from features.engine import Engine, engine_in
 from features.expressions import literal
-from features.identity import accounts_of
+from features.identity import account_sql, accounts_of
 from features.ledger import FOLDER
 from features.people import customers_of_accounts, erased_accounts
 from features.resolution import resolve
@@ -41,7 +41,7 @@ class Who:
         """Make the relations given_links, wishes and erased_accounts of the tables that the recipe gives."""
         self.has_links, self.has_consents = links, consents
         local = to_local("linked_at", self.intake.retailer.time_zone, USUAL_DAYS)
-        account = self._account()
+        account = account_sql(self.intake.identity)
         given = (
             f"SELECT {account} AS account_id, channel, kind, value AS value_hash, CAST({local} AS DATE) AS linked_on "
             f"FROM {named('identity_links')}"
@@ -60,10 +60,6 @@ class Who:
             "CREATE OR REPLACE TEMP TABLE given_links AS SELECT * FROM every_link "
             "WHERE account_id NOT IN (SELECT account_id FROM erased_accounts)"
         )
-
-    def _account(self) -> str:
-        shared = self.intake.identity.account_numbers == "shared"
-        return "channel_customer_id" if shared else "channel || ':' || channel_customer_id"
 
     def _decisions(self) -> Any | None:
         if not len(self.decisions):

@@ -29,7 +29,9 @@ def ingest(
 ) -> None:
     """Read a retailer's exports into the workspace: checked, unified, ready to learn from.
 
-    Rows that cannot be used go to the quarantine with their reason; the rest replaces what was ingested before.
+    Only what is new since the last ingest is read: files that came or changed. A file delivered again under its
+    name replaces what it said before, and the same files give the same history in whatever order they come. Rows
+    that cannot be used go to the quarantine with their reason.
 
         onebasket ingest --recipe complete-journey
 
