@@ -324,7 +324,11 @@ class _Ingest:
             "first_day": self.first.isoformat(),
             "last_day": self.last.isoformat(),
             "sources": sources,
-            "rows": {table: sum(parts.values()) for table, parts in sorted(self.ledger.rows.items())},
+            "rows": {
+                table: sum(parts.values())
+                for table, parts in sorted(self.ledger.rows.items())
+                if not table.startswith(FOLDER)
+            },
         }
         (self.folder / SNAPSHOT_FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False), "utf-8")
 
