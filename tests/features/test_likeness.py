@@ -2,12 +2,14 @@
 
 import random
 import sys
+from importlib.util import find_spec
 
 import pyarrow as pa
 import pytest
 
 from features.errors import RecipeError
 from features.likeness import FIELDS, likely_pairs, likeness_of
+from tests.fixtures.absence import lacking
 from tests.fixtures.identity_world import World, town
 
 SIZES = {"family_name": 60, "given_name": 300, "birth_date": 9000, "postcode": 80, "street": 1500}
@@ -39,7 +41,8 @@ def strong_of(world: World) -> tuple[pa.Table, pa.Table]:
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    pytest.importorskip("splink")
+    if find_spec("splink") is None:
+        lacking("Splink is not installed: pip install 'onebasket[splink]'")
     return town(700, seed=3)
 
 

@@ -15,6 +15,7 @@ import pymysql
 import pytest
 
 from features.errors import RecipeError, SourceError
+from tests.fixtures.absence import lacking
 
 ROWS = """
 CREATE DATABASE shop CHARACTER SET utf8mb4;
@@ -35,7 +36,7 @@ def server() -> Iterator[str]:
     daemon = shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin")
     install = shutil.which("mariadb-install-db")
     if daemon is None or install is None:
-        pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
+        lacking("MariaDB is not installed: apt-get install mariadb-server")
     folder = Path(tempfile.mkdtemp(prefix="onebasket-my-"))
     data, socket = folder / "data", folder / "socket"
     user = ["--user=root"] if os.geteuid() == 0 else []

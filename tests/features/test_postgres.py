@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from features.errors import RecipeError, SourceError
+from tests.fixtures.absence import lacking
 
 ROWS = """
 CREATE SCHEMA "Till";
@@ -42,7 +43,7 @@ def server() -> Iterator[str]:
     """The connection string of a private server on a socket of its own."""
     binaries = _binaries()
     if binaries is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+        lacking("PostgreSQL is not installed: apt-get install postgresql")
     folder = Path(tempfile.mkdtemp(prefix="onebasket-pg-"))
     as_user: dict[str, Any] = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
