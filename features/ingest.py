@@ -11,7 +11,7 @@ from features.calendar import public_calendar
 from features.decisions import decisions_hash
 from features.described import described, named
 from features.engine import Engine, engine_in, told
-from features.errors import SourceError, WorkspaceError
+from features.errors import SourceError, TableError, WorkspaceError
 from features.expressions import literal
 from features.identity import account_sql
 from features.judging import Door
@@ -141,8 +141,14 @@ class _Ingest:
     def _nothing_changed(self) -> bool:
         if self.former is None or self.current is None or self.former.decided != self.ledger.decided:
             return False
+        if self.current.facts["recipe"] != self._recipe():
+            return False
         same = [(one.source, one.name, one.id) for one in self.former.landed]
         return same == [(one.source, one.name, one.id) for one in self.ledger.landed]
+
+    def _recipe(self) -> dict[str, Any]:
+        """The recipe as it is stored with the snapshot: models are trained by what stands there."""
+        return self.intake.model_dump(mode="json", exclude={"folder"})
 
     def _came_or_went(self, table: str) -> tuple[list[Landed], list[Landed]]:
         """Files of a table that are new since the former snapshot, and those that are no longer part of it.
@@ -237,11 +243,33 @@ class _Ingest:
         )
         parts = Partitioned(self.engine, self.folder, self.before, form, form, rows=self.ledger.rows)
         day, spec = DAY_OF[table], SOURCE_TABLES[table]
+        dropped = self.ledger.dropped.setdefault(table, {})
         for first, last in form.partitions(days):
-            described(self.engine, self.workspace, spec, landed, list(self.intake.sources),
-                      f"{day} BETWEEN DATE '{first}' AND DATE '{last}'")  # fmt: skip
+            found = described(self.engine, self.workspace, spec, landed, list(self.intake.sources),
+                              f"{day} BETWEEN DATE '{first}' AND DATE '{last}'")  # fmt: skip
             parts.write(table, named(table), [first], [day, "location_id", "product_id"], day)
-        parts.link(table, days, self.former.rows.get(table, {}) if self.former else {})
+            dropped[form.file(first)] = found.dropped
+        if self.former is not None:
+            parts.link(table, days, self.former.rows.get(table, {}))
+            dropped |= {
+                name: of for name, of in self.former.dropped.get(table, {}).items()
+                if name not in dropped and name in self.ledger.rows.get(table, {})
+            }  # fmt: skip
+        for of in dropped.values():
+            for source, count in of.items():
+                self.dropped[source] = self.dropped.get(source, 0) + count
+        self._check_sum(table)
+
+    def _check_sum(self, table: str) -> None:
+        """No row may be lost or doubled on the way: what is written is what the sources' counts say."""
+        landed = self._of_table(table)
+        sources = {one.source for one in landed}
+        kept = sum(one.kept for one in landed) - sum(self.dropped.get(source, 0) for source in sources)
+        written = sum(self.ledger.rows.get(table, {}).values())
+        if written != kept:
+            raise TableError(
+                f"{table}: {kept} rows were kept but {written} written: report this with the recipe, it is a fault"
+            )
 
     def _write_described(self, rebuild: Rebuild) -> None:
         written = [table for table in SOURCE_TABLES.values() if table.name not in {"order_lines", "plans", "stock"}]
@@ -268,8 +296,9 @@ class _Ingest:
         if self.before is not None and self.former is not None and not came and not went:
             link(self.before / table.name / "part.parquet", self.folder / table.name / "part.parquet")
             self.ledger.rows[table.name] = self.former.rows[table.name]
-            return
-        self._table(table.name, self.engine.ibis.table(named(table.name)), list(table.key))
+        else:
+            self._table(table.name, self.engine.ibis.table(named(table.name)), list(table.key))
+        self._check_sum(table.name)
 
     def _of_nobody_erased(self, view: str) -> Any:
         """The rows of a table that names accounts, without those of accounts that are to be forgotten."""
@@ -320,7 +349,7 @@ class _Ingest:
         facts = {
             "retailer": self.intake.retailer.model_dump(mode="json"),
             "currency": self.intake.retailer.currency,
-            "recipe": self.intake.model_dump(mode="json", exclude={"folder"}),
+            "recipe": self._recipe(),
             "first_day": self.first.isoformat(),
             "last_day": self.last.isoformat(),
             "sources": sources,

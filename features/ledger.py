@@ -12,7 +12,7 @@ from features.landing import Landed
 from features.workspace import Snapshot
 
 FOLDER = "ledger"
-LEDGER_FORM = 1  # raised whenever the ledger itself is written otherwise
+LEDGER_FORM = 2  # raised whenever the ledger itself is written otherwise
 HISTORY_FORM = 1  # raised whenever tables are made otherwise from the same lines
 
 
@@ -20,11 +20,10 @@ HISTORY_FORM = 1  # raised whenever tables are made otherwise from the same line
 class Ledger:
     """The landed files of a snapshot and the partitions made of them.
 
-    `made_by` is a hash of the settings that decide how lines become tables; `decided` is one of what people
-    decided about accounts; `joins` stands
-    for the joined files of each source; `rows` counts the rows of each
-    partition by table; `ahead` tells which later days the orders of a day are handed over on; `hashes` are those
-    of the published files.
+    `made_by` is a hash of the settings that decide how lines become tables, `decided` one of what people decided about
+    accounts; `joins` stands for the joined files of each source. `rows` counts the rows of each partition by table,
+    and `dropped`, by table, partition and source, the rows that others stand for. `ahead` tells which later days the
+    orders of a day are handed over on, `places` where; `hashes` are those of the published files.
     """
 
     made_by: str
@@ -32,6 +31,7 @@ class Ledger:
     decided: str = ""
     joins: dict[str, str] = field(default_factory=dict)
     rows: dict[str, dict[str, int]] = field(default_factory=dict)
+    dropped: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     ahead: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)

@@ -64,7 +64,7 @@ class Form:
         changed = set(self.split ^ before.split)
         whole = {day for month in changed for day in days_of(month)}
         for first, last in self.partitions(days):
-            whole |= {first + timedelta(days=step) for step in range((last - first).days + 1)}
+            whole |= set(_stretch(first, last))
         return whole
 
 
@@ -127,6 +127,11 @@ class Partitioned:
             self.rows.setdefault(table, {})[name] = count
 
 
+def _stretch(first: date, last: date) -> list[date]:
+    """Every day from `first` to `last`."""
+    return [first + timedelta(days=step) for step in range((last - first).days + 1)]
+
+
 def link(old: Path, new: Path) -> None:
     """The same file under another name; a copy where the file system has no links."""
     new.parent.mkdir(parents=True, exist_ok=True)
@@ -137,13 +142,17 @@ def link(old: Path, new: Path) -> None:
 
 
 def chunks(days: Collection[date], lines: Mapping[date, int], most: int, form: Form) -> Iterator[list[date]]:
-    """Days in time order in groups of whole partitions with about `most` order lines."""
+    """Days in time order in groups of whole partitions with about `most` order lines.
+
+    A group is read from its first day to its last, so none reaches over days with lines that are not asked for.
+    """
     group: list[date] = []
     size = 0
     for first, last in form.partitions(days):
-        inside = [first + timedelta(days=step) for step in range((last - first).days + 1)]
+        inside = _stretch(first, last)
         count = sum(lines.get(day, 0) for day in inside)
-        if group and size + count > most:
+        passed_over = group and any(lines.get(day) for day in _stretch(group[-1], first)[1:-1])
+        if group and (size + count > most or passed_over):
             yield group
             group, size = [], 0
         group += inside

@@ -8,6 +8,7 @@ from typing import Any
 
 from features.bundles import exploded
 from features.engine import Engine
+from features.errors import SourceError
 from features.expressions import literal
 from features.ledger import Ledger
 from features.lines import Lines
@@ -191,6 +192,8 @@ class Rebuild:
     def days(self) -> tuple[date, date]:
         """The first and the last day with a purchase."""
         days = sorted(self.ledger.places)
+        if not days:
+            raise SourceError("no purchase can be used: every order line is cancelled: check how status is mapped")
         return date.fromisoformat(days[0]), date.fromisoformat(days[-1])
 
     def places(self) -> list[str]:
