@@ -3,7 +3,8 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from features.errors import RecipeError, SourceError, WorkspaceError
 
 NEEDS_KEY = "personal data without a key"  # with it an expression of the intake fails
 DEFAULT_MEMORY = "1500MB"
+SHARED = (
+    "shared"  # the catalog of tables that every connection of the engine sees; a TEMP table is seen by its own only
+)
+AT_ONCE = max(2, min(4, os.cpu_count() or 2))  # statements that run beside each other, each of which needs memory
 FULL_DISK = (
     "no space left",
     "could not write",
@@ -33,6 +38,7 @@ class Engine:
         self.scratch = scratch
         self.ibis: Any = ibis.duckdb.connect(scratch / "staging.duckdb", **_limits(scratch))
         self.run("SET TimeZone = 'UTC'")
+        self.run(f"ATTACH ':memory:' AS {SHARED}")
 
     def run(self, statement: str) -> Any:
         """Run one SQL statement; the cursor gives its rows."""
@@ -51,6 +57,33 @@ class Engine:
         """Name an Ibis expression without computing it, and return it as a table."""
         self.run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {self.ibis.compile(expression)}')
         return self.ibis.table(name)
+
+    def share(self, name: str, query: str) -> None:
+        """Compute a query into a table of this session that statements run `at_once` see too, under SHARED."""
+        self.forget(name)  # before the new one is computed, so that there is memory for one of them only
+        self.run(f'CREATE TABLE {SHARED}."{name}" AS {query}')
+        self.run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS SELECT * FROM {SHARED}."{name}"')
+
+    def forget(self, *names: str) -> None:
+        """Free the memory of shared tables."""
+        for name in names:
+            self.run(f'DROP TABLE IF EXISTS {SHARED}."{name}"')
+
+    def at_once(self, statements: Sequence[str]) -> list[list[tuple[Any, ...]]]:
+        """Run statements beside each other, for those of which one alone does not keep every core busy."""
+        if len(statements) == 1:
+            return [self.rows(statements[0])]
+        pool = ThreadPoolExecutor(AT_ONCE)
+        try:
+            return list(pool.map(self._aside, statements))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _aside(self, statement: str) -> list[tuple[Any, ...]]:
+        with self.ibis.con.cursor() as own:
+            own.execute("SET TimeZone = 'UTC'")
+            found: list[tuple[Any, ...]] = own.execute(statement).fetchall()
+            return found
 
     def hold_pads(self, pads: Mapping[str, bytes]) -> None:
         """Hold the two padded keys of features/keyed_hash.py as variables of the session, inner and outer."""
@@ -72,6 +105,7 @@ def _limits(scratch: Path) -> dict[str, Any]:
         "memory_limit": memory_limit(),
         "temp_directory": str(scratch / "spill"),
         "preserve_insertion_order": True,
+        "checkpoint_threshold": "1TB",  # nothing outlives the session: packing its tables would be wasted
         # goes by times in whole seconds: of a file written again within one it gives the older content
         "enable_external_file_cache": False,
         "autoinstall_known_extensions": False,

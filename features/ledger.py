@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,8 @@ class Ledger:
 
     def save(self, folder: Path) -> None:
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"form": LEDGER_FORM, **asdict(self)}, ensure_ascii=False, sort_keys=True)
+        content = {"form": LEDGER_FORM, **vars(self), "landed": [vars(one) for one in self.landed]}
+        text = json.dumps(content, ensure_ascii=False, sort_keys=True)
         (folder / FOLDER / "ledger.json").write_text(text, "utf-8")
 
     @classmethod

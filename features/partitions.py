@@ -87,24 +87,28 @@ class Partitioned:
         order: Sequence[str],
         day: str = "day",
         tie: str | None = None,
+        shared: bool = False,
     ) -> None:
         """Write the partitions that hold `days` from the relation `view`, each sorted by `order`.
 
-        `tie` is a column that tells equal rows apart and is not written.
+        `tie` is a column that tells equal rows apart and is not written. Several partitions are written at once where
+        `view` is shared.
         """
         by = ", ".join(f"{quoted(column)} NULLS FIRST" for column in [*order, *([tie] if tie else [])])
         select = f"* EXCLUDE ({quoted(tie)})" if tie else "*"
         partitions = self.form.partitions(days)
-        for first, last in partitions:
-            file = self.folder / table / self.form.file(first)
+        files = [self.folder / table / self.form.file(first) for first, _ in partitions]
+        statements = []
+        for (first, last), file in zip(partitions, files, strict=True):
             file.parent.mkdir(parents=True, exist_ok=True)
             where = f"{quoted(day)} BETWEEN DATE '{first}' AND DATE '{last}'" if len(partitions) > 1 else "true"
-            with told(f"writing {table}", WorkspaceError):
-                done = self.engine.rows(
-                    f"COPY (SELECT {select} FROM {quoted(view)} WHERE {where} ORDER BY {by}) "
-                    f"TO {literal(str(file))} ({PARQUET})"
-                )
-            self._count(table, self.form.file(first), int(done[0][0]), file)
+            statements.append(
+                f"COPY (SELECT {select} FROM {view} WHERE {where} ORDER BY {by}) TO {literal(str(file))} ({PARQUET})"
+            )
+        with told(f"writing {table}", WorkspaceError):
+            done = self.engine.at_once(statements) if shared else [self.engine.rows(one) for one in statements]
+        for (first, _), file, written in zip(partitions, files, done, strict=True):
+            self._count(table, self.form.file(first), int(written[0][0]), file)
 
     def _count(self, table: str, name: str, rows: int, file: Path) -> None:
         """A partition without rows is no file."""

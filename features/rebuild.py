@@ -1,20 +1,21 @@
 """From order lines to purchase history and demand, day by day: only the days that changed are made anew."""
 
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import ibis
+
 from features.bundles import exploded
-from features.engine import Engine
+from features.engine import SHARED, Engine
 from features.errors import SourceError
-from features.expressions import literal
+from features.expressions import literal, quoted
 from features.ledger import Ledger
 from features.lines import Lines
 from features.partitions import Form, Partitioned, chunks
 from features.progress import Progress
-from features.return_search import ReturnSearch
+from features.return_search import NEEDED, ReturnSearch
 from features.twin_decisions import receipt_links
 from features.twin_search import TwinSearch
 from features.unify import HISTORY, demand_history, purchase_history, single_cells, single_lines, summed_cells
@@ -22,6 +23,10 @@ from features.unify import HISTORY, demand_history, purchase_history, single_cel
 CHUNK_LINES = 2_000_000  # order lines that are unified at a time
 HISTORY_ORDER = ["day", "order_id", "product_id"]
 DEMAND_ORDER = ["day", "location_id", "product_id"]
+LINE_COLUMNS = [*dict.fromkeys([*(column for column in HISTORY if column != "net_units"), *NEEDED])]
+GIVEN_COLUMNS = [
+    "product_id", "demand_location_id", "demand_day", "net_units", "net_amount", "discount_amount", "gift",
+]  # fmt: skip
 NO_VISITS = "(SELECT ''::VARCHAR AS account_id, '' AS channel, NULL::DATE AS day, false AS bought WHERE false)"
 VISITS = "ledger/visits"  # which account bought on which day, so that customers need no scan of the history
 
@@ -58,6 +63,7 @@ class Rebuild:
             for group in groups:
                 handed |= self._unify(group)
                 step.advance()
+            self.engine.forget("chunk_lines", "chunk_returns", "chunk_visits", "chunk_tied")
             self._take_over(days)
             self.back.run(days, self._lines(min(self.counts), max(self.counts)))
             if self.former is not None:
@@ -71,29 +77,26 @@ class Rebuild:
 
     def _unify(self, days: list[date]) -> set[date]:
         """Write the history of `days`; returns the later days on which some of it is handed over."""
-        # read more than once: where much is done to the lines, they are kept
-        kept = "TABLE" if self.lines.several or self.bundles is not None else "VIEW"
-        self.engine.run(f"CREATE OR REPLACE TEMP {kept} chunk_lines AS {self._lines(days[0], days[-1])}")
-        self._summed("chunk_lines", "order_id, product_id", purchase_history, single_lines)
+        self._keyed("chunk_lines", LINE_COLUMNS, self._lines(days[0], days[-1]), "order_id, product_id")
+        single, several = self._summed("chunk_lines", purchase_history, single_lines)
         ties = ", ".join(f"{column} NULLS FIRST" for column in HISTORY)
-        self.engine.run(
-            "CREATE OR REPLACE TEMP TABLE chunk_history AS SELECT *, NULL AS tie FROM chunk_lines_single UNION ALL "
-            f"SELECT *, row_number() OVER (ORDER BY {ties}) AS tie FROM chunk_lines_several"
-        )
-        self.parts.write("purchase_history", "chunk_history", days, HISTORY_ORDER, tie="tie")
-        if self.engine.rows("SELECT 1 FROM chunk_history WHERE net_units <= 0 LIMIT 1") or self.former is not None:
+        self.engine.share("chunk_tied", f"SELECT *, row_number() OVER (ORDER BY {ties}) AS tie FROM {several}")
+        rows = f"(SELECT *, NULL AS tie FROM ({single}) UNION ALL SELECT * FROM {SHARED}.chunk_tied)"
+        self.parts.write("purchase_history", rows, days, HISTORY_ORDER, tie="tie", shared=True)
+        if self.engine.rows("SELECT 1 FROM chunk_lines WHERE quantity <= 0 LIMIT 1") or self.former is not None:
             self.back.note("chunk_lines", days)
-        self.engine.run(
-            "CREATE OR REPLACE TEMP VIEW chunk_visits AS SELECT account_id, channel, day, bool_or(net_units "
-            "> 0) AS bought "
-            "FROM chunk_history WHERE account_id IS NOT NULL GROUP BY ALL"
+        self.engine.share(
+            "chunk_visits",
+            "SELECT account_id, channel, day, bool_or(quantity > 0) AS bought FROM chunk_lines WHERE account_id IS NOT "
+            "NULL GROUP BY ALL",
         )
-        self.parts.write(VISITS, "chunk_visits", days, ["day", "account_id", "channel"])
-        ahead = self.engine.rows("SELECT DISTINCT day, demand_day FROM chunk_history WHERE demand_day <> day")
+        order = ["day", "account_id", "channel"]
+        self.parts.write(VISITS, f"{SHARED}.chunk_visits", days, order, shared=True)
+        ahead = self.engine.rows("SELECT DISTINCT day, demand_day FROM chunk_lines WHERE demand_day <> day")
         for day, handed in sorted(ahead):
             self.ledger.ahead.setdefault(str(day), []).append(str(handed))
-        places = self.engine.rows("SELECT DISTINCT day, demand_location_id FROM chunk_history "
-                                  "UNION SELECT DISTINCT day, location_id FROM chunk_history")  # fmt: skip
+        places = self.engine.rows("SELECT DISTINCT day, demand_location_id FROM chunk_lines "
+                                  "UNION SELECT DISTINCT day, location_id FROM chunk_lines")  # fmt: skip
         for day, place in sorted(places):
             self.ledger.places.setdefault(str(day), []).append(place)
         return {handed for _, handed in ahead}
@@ -109,27 +112,30 @@ class Rebuild:
         self.engine.run(f"CREATE OR REPLACE TEMP VIEW whole_lines AS {lines}")
         return str(self.engine.ibis.compile(exploded(self.engine.ibis.table("whole_lines"), self.bundles)))
 
-    def _summed(self, view: str, key: str, several: Any, single: Any) -> None:
-        """Make the views <view>_single and <view>_several: most rows are alone in their key and need no summing.
+    def _keyed(self, name: str, columns: Sequence[str], rows: str, key: str) -> None:
+        """Compute rows into a shared table, with a hash of their key; `<name>_again` has the hashes that come again."""
+        listed = ", ".join(map(quoted, columns))
+        self.engine.share(name, f"SELECT {listed}, hash({key}) AS onebasket_key FROM ({rows})")
+        self.engine.share(f"{name}_again", f"SELECT onebasket_key FROM {name} GROUP BY 1 HAVING count(*) > 1")
 
-        A hash of the key tells them apart; equal hashes of different keys only mean that a row is summed alone.
+    def _summed(self, name: str, several: Any, single: Any) -> tuple[str, str]:
+        """SQL of the rows of a keyed table that are alone in their key and need no summing, and the name of the others.
+
+        Equal hashes of different keys only mean that a row is summed alone.
         """
-        engine = self.engine
-        engine.run(f"CREATE OR REPLACE TEMP TABLE {view}_again AS SELECT hash({key}) AS again FROM {view} GROUP BY 1 "
-                   "HAVING count(*) > 1")  # fmt: skip
-        for part, sign, expression in (("single", "NOT IN", single), ("several", "IN", several)):
-            engine.run(f"CREATE OR REPLACE TEMP VIEW {view}_rows AS SELECT * FROM {view}")
-            query = self._sql(f"{view}_rows", part, expression)
-            chosen = f"(SELECT * FROM {view} WHERE hash({key}) {sign} (SELECT again FROM {view}_again))"
-            engine.run(f"CREATE OR REPLACE TEMP VIEW {view}_{part} AS WITH {view}_rows AS {chosen} {query}")
+        again = f"(SELECT 1 FROM {SHARED}.{name}_again AS again WHERE again.onebasket_key = keyed.onebasket_key)"
+        alone = self._sql(name, single, f"SELECT * FROM {SHARED}.{name} AS keyed WHERE NOT EXISTS {again}")
+        others = self._sql(name, several, f"SELECT * FROM {SHARED}.{name} AS keyed WHERE EXISTS {again}")
+        self.engine.share(f"{name}_several", others)
+        return alone, f"{name}_several"
 
-    def _sql(self, view: str, part: str, expression: Any) -> str:
-        """The SQL of a function of one relation, compiled once."""
-        known = f"{view}:{part}"
+    def _sql(self, name: str, expression: Any, rows: str) -> str:
+        """The SQL of a function of one relation that has the columns of the table `name`, compiled once."""
+        known = f"{name}:{expression.__name__}"
         if known not in self._compiled:
-            query = str(self.engine.ibis.compile(expression(self.engine.ibis.table(view))))
-            self._compiled[known] = re.sub(rf'"[^"]+"\."[^"]+"\."{view}"', f'"{view}"', query)
-        return self._compiled[known]
+            relation = ibis.table(self.engine.ibis.table(name).schema(), name=f"{name}_rows")
+            self._compiled[known] = str(self.engine.ibis.compile(expression(relation)))
+        return f"WITH {name}_rows AS ({rows}) SELECT * FROM ({self._compiled[known]})"
 
     def _take_over(self, days: Collection[date]) -> None:
         """Link what did not change."""
@@ -160,21 +166,16 @@ class Rebuild:
         listed = ", ".join(literal(str(file)) for file in files if file.is_file())
         if not listed:
             return
-        self.engine.run(
-            f"CREATE OR REPLACE TEMP VIEW chunk_given AS SELECT * FROM read_parquet([{listed}], "
-            f"hive_partitioning = false) "
-            f"WHERE demand_day BETWEEN DATE '{first}' AND DATE '{last}'"
-        )
+        given = f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false) " \
+                f"WHERE demand_day BETWEEN DATE '{first}' AND DATE '{last}'"  # fmt: skip
         self._view("chunk_stock", "stock", f"day BETWEEN DATE '{first}' AND DATE '{last}'")
         self._view("chunk_plans", "plans", f"starts_on <= DATE '{last}' AND ends_on >= DATE '{first}'")
-        self._summed("chunk_given", "product_id, demand_location_id, demand_day", summed_cells, single_cells)
-        self.engine.run(
-            "CREATE OR REPLACE TEMP VIEW chunk_cells AS FROM chunk_given_single UNION ALL FROM chunk_given_several"
-        )
-        self.engine.run(
-            f"CREATE OR REPLACE TEMP TABLE chunk_demand AS {self._sql('chunk_cells', '', self._with_tables)}"
-        )
-        self.parts.write("demand_history", "chunk_demand", days, DEMAND_ORDER)
+        self._keyed("chunk_given", GIVEN_COLUMNS, given, "product_id, demand_location_id, demand_day")
+        single, several = self._summed("chunk_given", summed_cells, single_cells)
+        cells = f"SELECT * FROM ({single}) UNION ALL SELECT * FROM {several}"
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW chunk_cells AS {cells}")
+        self.engine.share("chunk_demand", self._sql("chunk_cells", self._with_tables, "SELECT * FROM chunk_cells"))
+        self.parts.write("demand_history", f"{SHARED}.chunk_demand", days, DEMAND_ORDER, shared=True)
 
     def _with_tables(self, cells: Any) -> Any:
         tables = [self.engine.ibis.table(name) if self.ledger.rows.get(table) else None

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
-from features.engine import Engine
+from features.engine import SHARED, Engine
 from features.expressions import literal
 from features.ledger import Ledger
 from features.lines import Lines
@@ -37,8 +37,9 @@ class ReturnSearch:
         """Keep the return lines among the lines of `days`."""
         lines = self.engine.ibis.table(view)
         chosen = lines.filter(is_return(lines)).select(*NEEDED)
-        self.engine.run(f"CREATE OR REPLACE TEMP TABLE chunk_returns AS {self.engine.ibis.compile(chosen)}")
-        self.parts.write(RETURN_LINES, "chunk_returns", days, ["day", "source", "source_line_id"])
+        self.engine.share("chunk_returns", self.engine.ibis.compile(chosen))
+        order = ["day", "source", "source_line_id"]
+        self.parts.write(RETURN_LINES, f"{SHARED}.chunk_returns", days, order, shared=True)
 
     def run(self, changed: Collection[date], sales: str) -> None:
         """Match the returns from the first `changed` day on; `sales` is SQL of every line of the history."""
@@ -121,7 +122,8 @@ class ReturnSearch:
         taken = "SELECT NULL::VARCHAR AS sale_order_id, NULL::VARCHAR AS sale_line_id, 0::DECIMAL(18, 4) AS units " \
                 "WHERE false"  # fmt: skip
         if stands:
-            taken = f"SELECT sale_order_id, sale_line_id, units FROM ({stands}) WHERE sale_line_id IS NOT NULL"
+            taken = f"SELECT sale_order_id, sale_line_id, units FROM ({stands}) WHERE sale_order_id IN " \
+                    "(SELECT order_id FROM found_sales) AND sale_line_id IS NOT NULL"  # fmt: skip
         run(
             "CREATE OR REPLACE TEMP VIEW asked_sales AS SELECT sale.*, coalesce(taken.units, 0)::DECIMAL(18, 4) AS "
             "taken_before FROM found_sales AS sale LEFT JOIN (SELECT sale_order_id, sale_line_id, sum(units) AS units "

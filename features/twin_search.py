@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import ibis
 
-from features.engine import Engine
+from features.engine import SHARED, Engine
 from features.expressions import literal
 from features.ledger import Ledger
 from features.lines import Lines
@@ -62,8 +62,8 @@ class TwinSearch:
             f"CREATE OR REPLACE TEMP VIEW order_lines_of AS {self.lines.sql(days[0], days[-1], for_twins=True)}"
         )
         headers = order_headers(self.engine.ibis.table("order_lines_of"))
-        self.engine.run(f"CREATE OR REPLACE TEMP TABLE chunk_headers AS {self.engine.ibis.compile(headers)}")
-        self.parts.write(HEADERS, "chunk_headers", days, ["day", "order_id"])
+        self.engine.share("chunk_headers", self.engine.ibis.compile(headers))
+        self.parts.write(HEADERS, f"{SHARED}.chunk_headers", days, ["day", "order_id"], shared=True)
 
     def _asked(self, touched: Collection[date], links: str | None) -> set[date]:
         """Days with orders that may have become twins, or may be none any more."""
@@ -112,11 +112,12 @@ class TwinSearch:
         headers = self.engine.ibis.table("context_headers").mutate(customer_id=ibis._.asker)
         evidence = shared_evidence(self.engine.ibis.table(links), self.lines.intake.identity) if links else None
         pairs = twin_candidates(headers, self.lines.intake.orders, evidence)
-        self.engine.run(
-            f"CREATE OR REPLACE TEMP TABLE chunk_pairs AS SELECT * FROM ({self.engine.ibis.compile(pairs)}) "
-            f"WHERE day BETWEEN DATE '{days[0]}' AND DATE '{days[-1]}'"
+        self.engine.share(
+            "chunk_pairs",
+            f"SELECT * FROM ({self.engine.ibis.compile(pairs)}) "
+            f"WHERE day BETWEEN DATE '{days[0]}' AND DATE '{days[-1]}'",
         )
-        self.parts.write(PAIRS, "chunk_pairs", days, PAIR_ORDER)
+        self.parts.write(PAIRS, f"{SHARED}.chunk_pairs", days, PAIR_ORDER, shared=True)
 
     def _decide(self, asked: Collection[date]) -> set[date]:
         """Write order_twins and make the table dropped_orders; returns the days that drop other orders than before."""

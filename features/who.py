@@ -131,12 +131,15 @@ class Who:
             f"CREATE OR REPLACE TEMP TABLE who_links AS SELECT account_id, kind, value_hash, linked_on FROM "
             f"given_links{more}"
         )
+        # the one pass over the history's visits
         self.engine.run(
-            "CREATE OR REPLACE TEMP TABLE account_days AS SELECT account_id, min(day) FILTER (bought) AS "
-            f"first_purchase_on, max(day) FILTER (bought) AS last_purchase_on FROM {visits} GROUP BY account_id"
+            "CREATE OR REPLACE TEMP TABLE every_visit AS SELECT account_id, channel, min(day) AS day, min(day) FILTER "
+            f"(bought) AS first_bought, max(day) FILTER (bought) AS last_bought FROM {visits} GROUP BY ALL"
         )
-        lines = f"SELECT account_id, channel, day FROM {visits}"
-        self.engine.run(f"CREATE OR REPLACE TEMP VIEW every_visit AS {lines}")
+        self.engine.run(
+            "CREATE OR REPLACE TEMP TABLE account_days AS SELECT account_id, min(first_bought) AS first_purchase_on, "
+            "max(last_bought) AS last_purchase_on FROM every_visit GROUP BY account_id"
+        )
         accounts = accounts_of(self.engine.ibis.table("every_visit"), self.engine.ibis.table("given_links"), ALWAYS)
         self.engine.keep("who_accounts", accounts)
 
