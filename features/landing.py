@@ -36,7 +36,8 @@ from features.zones import to_local
 KEY = "onebasket_key"  # hash of what makes an order line the same line again
 LANDED_FORM = 1  # raised whenever landed files are written otherwise
 DAY_OF = {"stock": "day", "plans": "starts_on"}  # tables that are written by the month of a day
-LANDED_ID = "parse_path(filename)[-2]"  # of a landed file that is read with its name
+# Of a landed file that is read with its name: by a function that is computed once a file, not once a row.
+LANDED_ID = r"regexp_extract(filename, '([^/\\]+)[/\\]rows[.]parquet$', 1)"
 UNSORTED_SPAN = 4  # a file whose row groups overlap in days more than this often is sorted by day
 
 
@@ -326,13 +327,8 @@ def mapping_of(intake_settings: dict[str, Any], *known: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
-def rows_sql(
-    landed: Iterable[Landed], workspace: Workspace, columns: str = "*", where: str = "true", *, line_ids: bool = False
-) -> str:
-    """SQL of the usable rows of landed files, each with its `onebasket_file` (the landed id) and ROW.
-
-    With `line_ids` each has source_line_id too: its place, where its source gave none.
-    """
+def rows_sql(landed: Iterable[Landed], workspace: Workspace, columns: str = "*", where: str = "true") -> str:
+    """SQL of the usable rows of landed files, each with its `onebasket_file` (the landed id) and ROW."""
     parts = []
     for numbered in (False, True):
         files = [str(one.parquet(workspace)) for one in landed if one.numbered == numbered]
@@ -342,11 +338,8 @@ def rows_sql(
         row = ROW if numbered else f"file_row_number AS {ROW}"
         hidden = "" if columns != "*" else f" EXCLUDE ({REASON}, {ORIGINAL}, filename, " + \
             (f"{ROW}" if numbered else "file_row_number") + ")"  # fmt: skip
-        # spelled out, so that a name is made up for the lines that need one only
-        place = f"{LANDED_ID} || '#' || {row.split()[0]}"
-        given = f"coalesce(source_line_id, {place}) AS source_line_id, " if line_ids else ""
         parts.append(
-            f"SELECT {given}{columns}{hidden}, {LANDED_ID} AS onebasket_file, {row} FROM read_parquet({listed}, "
+            f"SELECT {columns}{hidden}, {LANDED_ID} AS onebasket_file, {row} FROM read_parquet({listed}, "
             f"filename = true, file_row_number = true, union_by_name = true, hive_partitioning = false) "
             f"WHERE {REASON} IS NULL AND {where}"
         )

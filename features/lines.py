@@ -51,17 +51,17 @@ class Lines:
             return None
         plain = [column for column in COLUMNS if column not in {"order_id", "gift", "source_line_id"}]
         listed = ", ".join(map(quoted, plain))
-        taken = f"{listed}, order_id, gift, day"
+        taken = f"source_line_id, {listed}, order_id, gift, day"
         where = f"day BETWEEN DATE '{first}' AND DATE '{last}'"
-        rows = rows_sql(files, self.workspace, taken, where if for_twins else f"{where} AND status = 'completed'",
-                        line_ids=True)  # fmt: skip
+        rows = rows_sql(files, self.workspace, taken, where if for_twins else f"{where} AND status = 'completed'")
         counting = ""
         if source in self._losing:
             counting = f" WHERE NOT EXISTS (SELECT 1 FROM {LOSERS} AS losing WHERE losing.source = {literal(source)} " \
                        f"AND losing.file = rows.onebasket_file AND losing.row = rows.{ROW})"  # fmt: skip
+        line = f"coalesce(source_line_id, onebasket_file || '#' || {ROW}) AS source_line_id"
         asker = f"md5({account_sql(self.intake.identity)}) AS asker, " if for_twins else ""
         return (
-            f"SELECT {literal(source)} AS source, source_line_id, {listed}, day, order_id AS order_number, "
+            f"SELECT {literal(source)} AS source, {line}, {listed}, day, order_id AS order_number, "
             f"{self._unified(source)}, {asker}onebasket_file, {ROW} FROM ({rows}) AS rows{counting}"
         )
 

@@ -1,7 +1,7 @@
 """Lays the returns of a snapshot to their sales: those that came since the first day that changed."""
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, timedelta
 
 from features.engine import SHARED, Engine
 from features.expressions import literal
@@ -19,11 +19,12 @@ NEEDED = [
 
 # What customers brought back without naming, in their own source, an earlier sale of the product.
 LEFT = """
-SELECT DISTINCT account_id, product_id FROM asked_returns AS back WHERE account_id IS NOT NULL AND NOT EXISTS (
+SELECT account_id, product_id, min(day) AS day FROM asked_returns AS back WHERE account_id IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM named_sales AS sale WHERE sale.source = back.source AND sale.ordered_at <= back.ordered_at AND
     sale.order_number = coalesce(back.returns_order_id, back.order_number) AND sale.product_id = back.product_id)
     AND NOT EXISTS (SELECT 1 FROM named_sales AS sale WHERE sale.source = back.source AND
     sale.ordered_at <= back.ordered_at AND sale.source_line_id = back.returns_line_id)
+GROUP BY account_id, product_id
 """
 
 
@@ -114,10 +115,12 @@ class ReturnSearch:
             run(f"INSERT INTO named_sales SELECT {columns} FROM ({sales}) AS sale SEMI JOIN asked_lines "
                 "USING (source_line_id) WHERE quantity > 0")  # fmt: skip
         run(f"CREATE OR REPLACE TEMP TABLE asked_products AS {LEFT}")
-        if self.engine.rows("SELECT 1 FROM asked_products LIMIT 1"):
+        first = self.engine.rows("SELECT min(day) FROM asked_products")[0][0]
+        if first is not None:
+            since = first - timedelta(days=self.lines.intake.orders.return_days + 1)  # by local days, which may be off
             asked = "SELECT hash(account_id, product_id) FROM asked_products"
             run(f"INSERT INTO named_sales SELECT {columns} FROM ({sales}) AS sale WHERE quantity > 0 AND "
-                f"hash(account_id, product_id) IN ({asked})")  # fmt: skip
+                f"day >= DATE '{since}' AND hash(account_id, product_id) IN ({asked})")  # fmt: skip
         run("CREATE OR REPLACE TEMP TABLE found_sales AS SELECT DISTINCT * FROM named_sales")
         taken = "SELECT NULL::VARCHAR AS sale_order_id, NULL::VARCHAR AS sale_line_id, 0::DECIMAL(18, 4) AS units " \
                 "WHERE false"  # fmt: skip

@@ -60,7 +60,9 @@ class Orders(Settings):
         default=30, ge=0, description="orders of two sources are one when customer, location, products and amount are "
         "the same and no more than this lies between them; 0 for never"
     )  # fmt: skip
-    return_days: int = Field(default=365, ge=0, description="how long a product may come back without an order number")
+    return_days: int = Field(
+        default=365, ge=0, le=36_500, description="how long a product may come back without an order number"
+    )
 
 
 class Identity(Settings):

@@ -11,7 +11,7 @@ from features.channels.export import ROW
 from features.engine import Engine
 from features.expressions import literal
 from features.judging import REASON
-from features.landing import Landed
+from features.landing import LANDED_ID, Landed
 from features.ledger import FOLDER
 from features.workspace import Snapshot, Workspace
 
@@ -90,7 +90,7 @@ class LandedRows:
                 continue
             listed = ", ".join(map(literal, files))
             query = (
-                f"SELECT {', '.join(READ)}, {REASON} AS reason, parse_path(filename)[-2] AS file, "
+                f"SELECT {', '.join(READ)}, {REASON} AS reason, {LANDED_ID} AS file, "
                 f"{ROW if numbered else 'file_row_number'} AS row FROM read_parquet([{listed}], filename = true, "
                 f"file_row_number = true, union_by_name = true, hive_partitioning = false) WHERE {where}"
             )
