@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from features.alike import check_likeness
 from features.calendar import public_calendar
 from features.decisions import decisions_hash
 from features.described import described, named
@@ -74,6 +75,7 @@ class _Ingest:
         if any(column.kind == "secret" for source in self.intake.sources.values()
                for column in SOURCE_TABLES[source.table].columns):  # fmt: skip
             identity_key()  # told before anything is read
+        check_likeness(self.intake)
         self._land()
         if self._nothing_changed():
             assert self.current is not None

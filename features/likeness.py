@@ -116,7 +116,7 @@ def likely_pairs(profiles: pa.Table) -> list[tuple[str, str]]:
 
 
 def _train(linker: Any) -> None:
-    train, block_on = linker.training, _splink().block_on
+    train, block_on = linker.training, splink_package().block_on
     sure = [block_on("family_name", "given_name", "birth_date"), block_on("given_name", "birth_date", "street")]
     train.estimate_probability_two_random_records_match(sure, recall=0.6)
     train.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS, seed=1)
@@ -125,7 +125,7 @@ def _train(linker: Any) -> None:
 
 
 def _linker(profiles: pa.Table) -> Any:
-    splink = _splink()
+    splink = splink_package()
     import duckdb
     import splink.comparison_library as compare
 
@@ -148,7 +148,8 @@ def _linker(profiles: pa.Table) -> Any:
     return splink.Linker(engine.register(rows, dataset_display_name="profiles"), settings, log_level=None)
 
 
-def _splink() -> Any:
+def splink_package() -> Any:
+    """The package; raises RecipeError where it is not installed."""
     try:
         import splink
     except ImportError as fault:

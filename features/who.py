@@ -9,6 +9,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.alike import likeness_by, reported, with_likeness
 from features.decisions import decisions_table, read_decisions
 from features.described import named
 from features.engine import Engine, engine_in
@@ -111,13 +112,16 @@ class Who:
         decided = f"COPY (SELECT * FROM decisions ORDER BY ALL) TO {literal(str(folder / DECISIONS))} (FORMAT parquet)"
         if self._decisions() is not None:
             self.engine.run(decided)
-        table = self.engine.ibis.table
-        if not self.engine.rows("SELECT 1 FROM who_links LIMIT 1") and not len(self.decisions):
+        table, alike = self.engine.ibis.table, self.intake.identity.probabilistic
+        if not self.engine.rows("SELECT 1 FROM who_links LIMIT 1") and not len(self.decisions) and not alike:
             whose = table("who_accounts").select("account_id", customer_id="account_id").distinct()
         else:
-            found = resolve(self.engine, table("who_accounts"), table("who_links"), self._decisions(),
+            likeness = likeness_by(self.engine, self.intake, self._decisions(), last_day) if alike else None
+            given = with_likeness(self.engine, likeness) if likeness is not None else "who_links"
+            found = resolve(self.engine, table("who_accounts"), table(given), self._decisions(),
                             self.intake.identity, last_day)  # fmt: skip
-            self._write(folder, "identity_review", found.review, ["kind", "value_hash"])
+            review = reported(self.engine, found.review, likeness) if likeness is not None else found.review
+            self._write(folder, "identity_review", review, ["kind", "value_hash"])
             self._write(folder, "identity_log", found.log, ["joined_on", "account_id", "customer_id_before"])
             whose = found.accounts
         return self._write_people(folder, whose, last_day)
