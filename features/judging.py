@@ -24,6 +24,7 @@ from features.conversions import ASKED_UNIT, CODE, LACKS_RATE, MOST_RULES, excha
 from features.currencies import REASON as NO_RATE
 from features.dialects import types_of
 from features.engine import Engine
+from features.errors import RecipeError
 from features.expressions import Scalar, literal, quoted, scalar
 from features.keyed_hash import has_key, hashed, unlock
 from features.personal import guarded, original_row
@@ -170,6 +171,12 @@ def _meant(given: str, meanings: dict[str, str]) -> str:
 
 
 def _refusal(task: _Task) -> str:
+    for rule in task.source.quarantine:
+        if rule.reason.endswith(FUTURE):  # such rows are let in when their day has come
+            raise RecipeError(
+                f"sources.{task.name}.quarantine: {rule.reason!r} is OneBasket's own reason for rows whose day has not "
+                "come: say it in other words"
+            )
     rules = [
         (scalar(rule.when, task.export.columns, f"sources.{task.name}.quarantine").sql, rule.reason)
         for rule in task.source.quarantine

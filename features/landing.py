@@ -238,6 +238,7 @@ class Landing:
         if (name, number) not in self._besides:
             intake = self.door.intake
             join = intake.sources[name].join[number]
+            files_of(join.path, intake.folder, name)  # SourceError where there is none
             self._besides[name, number] = read_join(self.engine, name, number, join, intake.folder)
         return self._besides[name, number]
 

@@ -80,7 +80,7 @@ def rule_digests(engine: Engine, asked: dict[str, Path]) -> dict[str, str]:
             f"WITH asked AS (SELECT * FROM read_parquet([{listed}], filename = true)), found AS ("
             f"SELECT filename, concat_ws(' ', asked.code, asked.day, rate) AS what FROM asked ASOF JOIN {RATES} AS "
             "rates ON asked.code = rates.code AND asked.day >= rates.day UNION ALL "
-            "SELECT filename, to_json([asked.product_id, asked.unit, rule]) FROM asked "
+            "SELECT filename, CAST(to_json([asked.product_id, asked.unit, rule]) AS VARCHAR) FROM asked "
             f"JOIN {RULES} AS rules ON asked.product_id = rules.product_id AND asked.unit = rules.unit) "
             "SELECT filename, bit_xor(md5_number_lower(what)) FROM found GROUP BY filename"
         )
