@@ -53,8 +53,11 @@ def landed(snapshot: Snapshot) -> list[str]:
 def late(shop: Any) -> None:
     """Three files: nothing late, one row of the 5th and one of the 9th, and a row without a product on the 5th."""
     shop.source = 'path = "*.csv"'
-    shop.write("b.csv", f"{HEADER}\n8,o8,ann,milk,s1,2024-03-03 10:00:00,1,1.00\n9,o9,ann,milk,s1,2024-03-05 10:00:00,1,"
-                        "1.00\n10,o10,bob,milk,s1,2024-03-09 10:00:00,1,1.00\n")  # fmt: skip
+    shop.write(
+        "b.csv",
+        f"{HEADER}\n8,o8,ann,milk,s1,2024-03-03 10:00:00,1,1.00\n9,o9,ann,milk,s1,2024-03-05 10:00:00,1,1.00\n"
+        "10,o10,bob,milk,s1,2024-03-09 10:00:00,1,1.00\n",
+    )
     shop.write("c.csv", f"{HEADER}\n11,o11,ann,,s1,2024-03-05 10:00:00,1,1.00\n")
 
 
