@@ -16,7 +16,8 @@ from features.expressions import literal
 from features.identity import account_sql
 from features.judging import Door
 from features.keyed_hash import has_key, identity_key, key_fingerprint
-from features.landing import DAY_OF, Landed, Landing, mapping_of
+from features.landed import Landed
+from features.landing import DAY_OF, Landing, mapping_of
 from features.ledger import FOLDER, HISTORY_FORM, Ledger, content_hashes, content_of_all
 from features.lines import Lines
 from features.partitions import Form, Partitioned, link
@@ -111,11 +112,11 @@ class _Ingest:
         order = sorted(self.intake.sources, key=lambda name: self.intake.sources[name].table not in HELPING)
         with self.progress.step("read exports", landing.count_files(order)) as step:
             for name in order:
-                if self.intake.sources[name].table not in HELPING and not landing.knows_rules:
-                    landing.open_rules([landed for table in HELPING for landed in self._of_table(table)])
+                if self.intake.sources[name].table not in HELPING and not landing.lookups.knows_rules:
+                    landing.lookups.open_rules([landed for table in HELPING for landed in self._of_table(table)])
                 self.ledger.landed += landing.land(name, self._mapping(name), step)
                 self._open_helping(name)
-        self.ledger.joins = landing.joins
+        self.ledger.joins = landing.lookups.joins
         self.ledger.landed.sort(key=lambda landed: (list(self.intake.sources).index(landed.source), landed.name))
         if not any(landed.kept for landed in self._of_table("order_lines")):
             raise _no_purchases(self.ledger, list(self.intake.of_table("order_lines")))

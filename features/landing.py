@@ -9,9 +9,8 @@ that the same content is never read twice and a killed ingest goes on where it s
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import date
-from fnmatch import fnmatch
 from pathlib import Path
 from shutil import copyfile, rmtree
 from typing import Any
@@ -25,15 +24,17 @@ from features.channels.export import ROW, Export
 from features.engine import Engine, told
 from features.errors import RecipeError, SourceError, WorkspaceError
 from features.expressions import literal, quoted
-from features.join_digests import found_in, moved, write_found
-from features.joins import Beside, joined, read_join
+from features.join_digests import write_found
+from features.joins import joined
 from features.judging import CONTENT, DATED, FUTURE, ORIGINAL, REASON, Door, judged, needs_numbers
+from features.landed import Landed, mark_of, name_of
+from features.lookups import Lookups
 from features.personal import hidden
 from features.progress import Step
-from features.rule_digests import asks, open_rules, rule_digests, write_asked
+from features.rule_digests import asks, write_asked
 from features.sources import Source
 from features.tables import SOURCE_TABLES, Table
-from features.workspace import UNFINISHED, Workspace, finish, landed_id
+from features.workspace import UNFINISHED, Workspace, finish
 from features.writing import PARQUET
 from features.zones import to_local
 
@@ -48,54 +49,6 @@ LANDED_ID = r"regexp_extract(filename, '([^/\\]+)[/\\]rows[.]parquet$', 1)"
 UNSORTED_SPAN = 4  # a file whose row groups overlap in days more than this often is sorted by day
 
 
-@dataclass(frozen=True)
-class Landed:
-    """One file of an export, landed.
-
-    `name` is its path below the data folder, `content` the hash of its bytes, `mark` its size and time on disk;
-    `joined` stands for what its rows find in joined files, `asked` for the exchange rates and product units that they
-    find, '' where there are none; `days` counts its usable rows by local day where its table has days, `first_late` is
-    the earliest day of rows refused because their day had not come; `first_line` as in Export.
-    """
-
-    source: str
-    name: str
-    content: str
-    mapping: str
-    joined: str
-    mark: str
-    rows: int
-    reasons: dict[str, int]
-    days: dict[str, int]
-    numbered: bool
-    first_line: int = 0
-    asked: str = ""
-    first_late: str = ""
-
-    @property
-    def id(self) -> str:
-        return landed_id(vars(self))
-
-    @property
-    def kept(self) -> int:
-        return self.rows - sum(self.reasons.values())
-
-    def parquet(self, workspace: Workspace) -> Path:
-        return workspace.landed / self.source / self.id / "rows.parquet"
-
-    def found(self, workspace: Workspace) -> Path:
-        """What its rows found in joined files, where its source has some."""
-        return workspace.landed / self.source / self.id / "found.parquet"
-
-    def asked_of(self, workspace: Workspace) -> Path:
-        """What its rows ask of exchange rates and product units, where its source asks."""
-        return workspace.landed / self.source / self.id / "asked.parquet"
-
-    def broken(self, workspace: Workspace) -> Path:
-        """Lines that are no rows, where there are any."""
-        return workspace.landed / self.source / self.id / "broken.json"
-
-
 class Landing:
     """Lands the files of a recipe, beside those that an earlier ingest landed."""
 
@@ -108,11 +61,8 @@ class Landing:
         for landed in before:
             self.before.setdefault(landed.source, []).append(landed)
         self._compiled: dict[tuple[str, str], str] = {}
-        self._besides: dict[tuple[str, int], Beside] = {}
-        self._rules: list[str] | None = None  # ids of the files of HELPING tables, which are landed first
         self._folders: dict[str, list[str]] = {}  # of the source being landed: what is there, by content
-        self.joins: dict[str, str] = {}  # what the rows of each source are looked up in, as it is now
-        self._joins_before = joins_before
+        self.lookups = Lookups(door, workspace, self.before, joins_before)
 
     def count_files(self, names: Iterable[str]) -> int:
         """How many files the sources have."""
@@ -120,15 +70,7 @@ class Landing:
 
     def _files(self, name: str) -> list[Path]:
         """The files that a source has now; those read before may be gone, all of them too."""
-        return self._there(self.door.intake.sources[name].path, name, may_lack=name in self.before)
-
-    def _there(self, path: str, name: str, *, may_lack: bool) -> list[Path]:
-        try:
-            return files_of(path, self.door.intake.folder, name)
-        except SourceError as fault:
-            if may_lack and "there is no file" in str(fault):
-                return []
-            raise
+        return self.lookups.there(self.door.intake.sources[name].path, name, may_lack=name in self.before)
 
     def land(self, name: str, mapping: str, step: Step) -> list[Landed]:
         """Every file that the source `name` has or had, in the order of their names.
@@ -136,12 +78,12 @@ class Landing:
         A file that is gone from its folder stays landed. Raises SourceError when its rows would have to be mapped
         anew and it is no longer there.
         """
-        files = {self._name(file): file for file in self._files(name)}
+        files = {name_of(file, self.door.intake.folder): file for file in self._files(name)}
         known = {landed.name: landed for landed in self.before.get(name, [])}
         gone = [landed for landed in known.values() if landed.name not in files]
         self._check_gone(name, gone, mapping)
         self._list_folders(name)
-        stand = self._standing(name, mapping, known.values(), files)
+        stand = self.lookups.standing(name, mapping, known.values(), files)
         kept = [self._in_time(landed) or landed for landed in gone]
         contents = {landed.content for landed in gone}
         for label in sorted(files):
@@ -152,103 +94,12 @@ class Landing:
             step.advance()
         return sorted(kept, key=lambda landed: landed.name)
 
-    @property
-    def knows_rules(self) -> bool:
-        return self._rules is not None
-
-    def open_rules(self, landed: Iterable[Landed]) -> None:
-        """Look up the rows of the sources to come in the tables on the door, which were made of these files."""
-        self._rules = [one.id for one in landed]
-        if self._rules:
-            open_rules(self.door)
-
     def _list_folders(self, name: str) -> None:
         """Which landed files there are: an ingest that was killed left some that no ledger knows."""
         folder = self.workspace.landed / name
         self._folders = {}
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             self._folders.setdefault(path.name[:16], []).append(path.name)
-
-    def _standing(
-        self, name: str, mapping: str, known: Iterable[Landed], files: Mapping[str, Path]
-    ) -> dict[str, Landed]:
-        """Files landed before that find what they found, by content."""
-        source = self.door.intake.sources[name]
-        same = {one.id: one for one in known if one.mapping == mapping}
-        rules = self._rules or [] if asks(source) else []
-        if source.join or rules:
-            marks = [f"{file.name}:{_mark(file)}" for number in range(len(source.join))
-                     for file in self._beside_files(name, number)]  # fmt: skip
-            self.joins[name] = hashlib.sha256(" ".join([*marks, *rules]).encode()).hexdigest()[:16]
-        if source.join:
-            self._check_lost(name, [one for one in known if one.mapping != mapping and one.name in files])
-        if self._joins_before.get(name) != self.joins.get(name):
-            there = {one.id: one for one in same.values() if one.name in files}
-            for one in (*self._finding_else(name, there), *self._ruled_else(name, there)):
-                same.pop(one, None)
-        return {one.content: one for one in same.values()}
-
-    def _finding_else(self, name: str, known: Mapping[str, Landed]) -> list[str]:
-        """Which files find something else in the joined files than they found."""
-        source = self.door.intake.sources[name]
-        if not source.join or not known:
-            return []
-        present = [self._name(file) for number in range(len(source.join)) for file in self._beside_files(name, number)]
-        besides = tuple(self._beside(name, number) for number in range(len(source.join))
-                        if self._beside_files(name, number))  # fmt: skip
-        files = {one: file for one, landed in known.items() if (file := landed.found(self.workspace)).is_file()}
-        found = moved(self.engine, name, besides, self.door.intake.folder, present, files)
-        for one, how in found.items():
-            if how.changed and how.lost:
-                raise SourceError(
-                    f"sources.{name}: {known[one].name} finds other rows in joined files than before, and {how.lost}, "
-                    "in which it found some too, is no longer there: put it back"
-                )
-        return [one for one, landed in known.items() if landed.rows and (one not in found or found[one].changed)]
-
-    def _ruled_else(self, name: str, known: Mapping[str, Landed]) -> list[str]:
-        """Which files find other rates or product units than they found."""
-        if not asks(self.door.intake.sources[name]) or not known:
-            return []
-        files = {one: file for one, landed in known.items() if (file := landed.asked_of(self.workspace)).is_file()}
-        found = self._ruled(files)
-        return [one for one, landed in known.items() if landed.rows and found.get(one) != landed.asked]
-
-    def _ruled(self, asked: dict[str, Path]) -> dict[str, str]:
-        return rule_digests(self.engine, asked) if self._rules else dict.fromkeys(asked, "")
-
-    def _check_lost(self, name: str, stale: list[Landed]) -> None:
-        """Nothing may be mapped anew without what it found in a joined file that is gone."""
-        intake, join = self.door.intake, self.door.intake.sources[name].join
-        files = [file for one in stale if (file := one.found(self.workspace)).is_file()]
-        for where in found_in(self.engine, files):
-            if not (intake.folder / where).is_file() and any(fnmatch(where, one.path) for one in join):
-                raise SourceError(
-                    f"sources.{name}: the recipe reads this export otherwise than before, and the joined file {where}, "
-                    "in which rows of it were found, is no longer there: put it back, or start a new workspace"
-                )
-
-    def _beside_files(self, name: str, number: int) -> list[Path]:
-        """The joined files that there are; what was landed before may do without."""
-        join = self.door.intake.sources[name].join[number]
-        return self._there(join.path, name, may_lack=name in self.before)
-
-    def _beside(self, name: str, number: int) -> Beside:
-        """A file laid beside a source, read once."""
-        if (name, number) not in self._besides:
-            intake = self.door.intake
-            join = intake.sources[name].join[number]
-            files_of(join.path, intake.folder, name)  # SourceError where there is none
-            self._besides[name, number] = read_join(self.engine, name, number, join, intake.folder)
-        return self._besides[name, number]
-
-    def _joined_files(self, name: str) -> tuple[Beside, ...]:
-        """The files laid beside a source; SourceError where one is not there."""
-        return tuple(self._beside(name, number) for number in range(len(self.door.intake.sources[name].join)))
-
-    def _name(self, file: Path) -> str:
-        folder = self.door.intake.folder
-        return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.as_posix()
 
     def _check_gone(self, name: str, gone: list[Landed], mapping: str) -> None:
         stale = [landed.name for landed in gone if landed.mapping != mapping]
@@ -261,7 +112,7 @@ class Landing:
     def _landed(
         self, name: str, label: str, file: Path, known: Landed | None, mapping: str, stand: Mapping[str, Landed]
     ) -> Landed:
-        source, mark = self.door.intake.sources[name], _mark(file)
+        source, mark = self.door.intake.sources[name], mark_of(file)
         if known is not None and known is stand.get(known.content) and mark and known.mark == mark:
             content = known.content
         else:
@@ -286,7 +137,7 @@ class Landing:
                          **json.loads(facts.read_text("utf-8")))  # fmt: skip
             if one.id != folder or (joined and not one.found(self.workspace).is_file()):
                 continue
-            if self._ruled_else(name, {one.id: one}):
+            if self.lookups.ruled_else(name, {one.id: one}):
                 continue
             if (timely := self._in_time(one)) is not None:
                 return timely
@@ -330,7 +181,9 @@ class Landing:
         if export.rows == 0:
             return ""
         folder = self.door.intake.folder
-        return write_found(self.engine, name, self._joined_files(name), folder, self.engine.scratch / "found.parquet")
+        return write_found(
+            self.engine, name, self.lookups.joined_files(name), folder, self.engine.scratch / "found.parquet"
+        )
 
     def _read(self, name: str, file: Path, content: str, mapping: str, joined: str) -> Landed:
         source = self.door.intake.sources[name]
@@ -349,7 +202,7 @@ class Landing:
         asked = ""
         if asks(source) and export.rows != 0:
             write_asked(self.door, source, rows, unfinished / "asked.parquet")
-            asked = self._ruled({"it": unfinished / "asked.parquet"})["it"]
+            asked = self.lookups.ruled({"it": unfinished / "asked.parquet"})["it"]
         if joined:
             (self.engine.scratch / "found.parquet").rename(unfinished / "found.parquet")
         if export.broken:
@@ -374,7 +227,7 @@ class Landing:
     def _query(self, name: str, source: Source, export: Export) -> str:
         if export.rows == 0:  # its columns may have no types, or it names none
             return _no_rows(SOURCE_TABLES[source.table])
-        export = joined(name, export, self._joined_files(name))
+        export = joined(name, export, self.lookups.joined_files(name))
         return self._sql(name, source, self._widened(name, source, export))
 
     def _sql(self, name: str, source: Source, export: Export) -> str:
@@ -409,7 +262,7 @@ class Landing:
             )
             lacking = [column for column in known if column not in export.columns]
             again = read_export(self.engine, name, source, Path(export.file), numbered=export.numbered)
-            again = joined(name, again, self._joined_files(name))
+            again = joined(name, again, self.lookups.joined_files(name))
             table = again.table.mutate(**{column: ibis.null("string") for column in lacking})
             return replace(export, table=table, columns=(*export.columns, *lacking))
         return export
@@ -470,14 +323,6 @@ def _day_column(table: Table) -> str | None:
     return "day" if table.name == "order_lines" else DAY_OF.get(table.name)
 
 
-def _mark(file: Path) -> str:
-    """Size and time of a file on disk, from which it is known again without reading it; '' for what is no file."""
-    if not file.is_file():
-        return ""
-    found = file.stat()
-    return f"{found.st_size}-{found.st_mtime_ns}"
-
-
 def _is_unsorted(rows: Path, day: str) -> bool:
     """Whether a day's rows lie in many row groups, so that reading a few days would read most of the file."""
     facts = pq.read_metadata(rows)
@@ -530,3 +375,6 @@ def rows_sql(landed: Iterable[Landed], workspace: Workspace, columns: str = "*",
             f"WHERE {REASON} IS NULL AND {where}"
         )
     return " UNION ALL ".join(parts)
+
+
+__all__ = ["DAY_OF", "KEY", "LANDED_ID", "Landed", "Landing", "mapping_of", "rows_sql"]
