@@ -12,6 +12,7 @@ from features.units import counted_in, multiplied, of_products, unit_rules
 from features.zones import Span, to_local
 
 OWN_UNIT, OWN_TIMES, TIMES = "onebasket_own_unit", "onebasket_own_times", "onebasket_times"
+ASKED_UNIT = "onebasket_asked_unit"  # as the export has it, before it is counted in another
 CODE, DAY, RATE = "onebasket_code", "onebasket_day", "onebasket_rate"
 LACKS_RATE = "onebasket_lacks_rate"  # true where a line's currency is foreign and has no rate
 UNIT, QUANTITY = quoted("unit"), quoted("quantity")

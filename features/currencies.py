@@ -30,7 +30,7 @@ class Rates:
 def rates_of(rows: Iterable[dict[str, Any]]) -> dict[str, Rates]:
     """EXCHANGE_RATES rows as the rates of each currency."""
     given: dict[str, dict[date, Decimal]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (str(row["currency"]), row["day"])):  # ' usd' and 'USD' are one
         given.setdefault(str(row["currency"]).strip().upper(), {})[row["day"]] = Decimal(repr(row["rate"]))
     return {currency: _daily(days) for currency, days in sorted(given.items())}
 

@@ -17,13 +17,15 @@ from features.expressions import literal
 from features.identity import account_sql
 from features.judging import Door
 from features.keyed_hash import has_key, identity_key, key_fingerprint
-from features.landing import DAY_OF, Landed, Landing, mapping_of
+from features.landed import Landed
+from features.landing import DAY_OF, Landing, mapping_of
 from features.ledger import FOLDER, HISTORY_FORM, Ledger, content_hashes, content_of_all
 from features.lines import Lines
 from features.partitions import Form, Partitioned, link
 from features.progress import Progress, silent
 from features.quarantine import write_quarantine
 from features.rebuild import VISITS, Rebuild
+from features.rule_digests import HELPING
 from features.sources import Intake
 from features.tables import SOURCE_TABLES, Table
 from features.versions import LOSERS, Versions
@@ -33,7 +35,6 @@ from features.writing import write_table
 
 CALENDAR_AHEAD_DAYS = 400
 SNAPSHOT_FACTS = "snapshot.json"
-HELPING = ("product_units", "exchange_rates")  # tables that other sources are mapped with: read first
 
 
 def ingest(
@@ -113,21 +114,22 @@ class _Ingest:
         order = sorted(self.intake.sources, key=lambda name: self.intake.sources[name].table not in HELPING)
         with self.progress.step("read exports", landing.count_files(order)) as step:
             for name in order:
+                if self.intake.sources[name].table not in HELPING and not landing.lookups.knows_rules:
+                    landing.lookups.open_rules([landed for table in HELPING for landed in self._of_table(table)])
                 self.ledger.landed += landing.land(name, self._mapping(name), step)
                 self._open_helping(name)
-        self.ledger.joins = landing.joins
+        self.ledger.joins = landing.lookups.joins
         self.ledger.landed.sort(key=lambda landed: (list(self.intake.sources).index(landed.source), landed.name))
         if not any(landed.kept for landed in self._of_table("order_lines")):
             raise _no_purchases(self.ledger, list(self.intake.of_table("order_lines")))
 
     def _mapping(self, name: str) -> str:
-        """Everything that decides how the rows of a source are read, other tables that it is mapped with included."""
+        """Everything that decides how the rows of a source are read, but what they find elsewhere (see landing.py)."""
         source = self.intake.sources[name]
         settings = source.model_dump(mode="json", exclude={"path", "identical_lines"})
         settings |= self.intake.model_dump(mode="json", include={"retailer", "units", "oldest_day"})
-        helping = [landed.id for table in HELPING for landed in self._of_table(table)]
         key = key_fingerprint() if has_key() else ""
-        return mapping_of(settings, str(SOURCE_TABLES[source.table]), key, *helping)
+        return mapping_of(settings, str(SOURCE_TABLES[source.table]), key)
 
     def _open_helping(self, name: str) -> None:
         """Lay a table that others are mapped with on the door, once its last source is read."""
@@ -397,16 +399,18 @@ def _made_by(intake: Intake) -> str:
 
 def _no_purchases(ledger: Ledger, sources: list[str]) -> SourceError:
     """The error of an ingest without a single usable purchase."""
+    told_of = []
     for source in sources:
         landed = ledger.of(source)
         reasons: dict[str, int] = {}
         for one in landed:
             for reason, count in one.reasons.items():
                 reasons[reason] = reasons.get(reason, 0) + count
-        told_reasons = ", ".join(f"{reason} ({rows})" for reason, rows in reasons.items()) or "it has no rows"
+        files = f"its {len(landed)} files have no rows" if len(landed) > 1 else "it has no rows"
+        told_reasons = ", ".join(f"{reason} ({rows})" for reason, rows in reasons.items()) or files
         read = sum(one.rows for one in landed)
-        return SourceError(f"sources.{source}: no purchase can be used of {read} rows read: {told_reasons}")
-    return SourceError("no source fills order_lines")
+        told_of.append(f"sources.{source}: no purchase can be used of {read} rows read: {told_reasons}")
+    return SourceError("; ".join(told_of) or "no source fills order_lines")
 
 
 def _next_number(workspace: Workspace) -> str:

@@ -1,44 +1,92 @@
-"""What a file's rows find in the files laid beside its source, as one number per file.
+"""What a file's rows find in the files laid beside its source.
 
-When a joined file grows (order headers of a new day), only the files whose rows find something else than before
-have to be mapped again. Each landed file keeps the hashes of its join keys.
+When a joined file grows (order headers of a new day), only the files whose rows find something else than before have to
+be mapped again. Each landed file keeps the hashes of its join keys, of what they found, and where. What was found in a
+joined file that is no longer there still holds.
 """
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
+from features.channels.export import FILE
 from features.engine import Engine
 from features.expressions import literal, quoted
 from features.joins import Beside
 
 
-def write_keys(engine: Engine, name: str, besides: tuple[Beside, ...], file: Path) -> None:
-    """Write the distinct keys by which the opened export of `name` asks each of its joined files."""
+@dataclass(frozen=True)
+class Moved:
+    """How what a landed file finds differs from what it found: whether it does, and a joined file that it lost."""
+
+    changed: bool
+    lost: str | None
+
+
+def write_found(engine: Engine, name: str, besides: tuple[Beside, ...], folder: Path, file: Path) -> str:
+    """Write what the opened export of `name` finds in each of its joined files, and give a hash of it all.
+
+    Columns: beside (the number of the join), key and found (hashes), file (below `folder`); the last two are null
+    where nothing was found.
+    """
     view = quoted(f"export_{name}")
-    parts = [
-        f"SELECT DISTINCT {number} AS beside, {_hash(list(beside.join.on))} AS key FROM {view}"
-        for number, beside in enumerate(besides)
-    ]
-    engine.run(f"COPY ({' UNION ALL '.join(parts)}) TO {literal(str(file))} (FORMAT parquet, COMPRESSION zstd)")
-
-
-def digests(engine: Engine, name: str, besides: tuple[Beside, ...], keys: dict[str, Path]) -> dict[str, str]:
-    """For each content in `keys` (content = file of its keys): a hash of all joined rows that its keys find."""
-    parts = []
-    for number, beside in enumerate(besides):
-        table = quoted(f"first_{name}_join{number}")
-        row = f"hash({', '.join(map(quoted, beside.columns))})"
-        parts.append(
-            f"SELECT {number} AS beside, {_hash(list(beside.join.on.values()))} AS key, {row} AS found FROM {table}"
-        )
-    listed = ", ".join(literal(str(file)) for file in keys.values())
-    rows = dict(
-        engine.rows(
-            f"SELECT filename, bit_xor(hash(asked.beside, asked.key, found)) FROM "
-            f"read_parquet([{listed}], filename = true) AS asked JOIN ({' UNION ALL '.join(parts)}) AS given "
-            "ON asked.beside = given.beside AND asked.key = given.key GROUP BY filename"
-        )
+    asked = " UNION ALL ".join(
+        f"SELECT DISTINCT {beside.number} AS beside, {_hash(list(beside.join.on))} AS key FROM {view}"
+        for beside in besides
     )
-    return {content: f"{rows.get(str(file), 0):016x}" for content, file in keys.items()}
+    engine.run(
+        f"COPY (SELECT asked.beside, asked.key, found, file FROM ({asked}) AS asked LEFT JOIN "
+        f"({_given(name, besides, folder)}) AS given ON asked.beside = given.beside AND asked.key = given.key) "
+        f"TO {literal(str(file))} (FORMAT parquet, COMPRESSION zstd)"
+    )
+    (found,) = engine.rows(
+        f"SELECT coalesce(bit_xor(hash(beside, key, found)), 0) FROM read_parquet({literal(str(file))}) "
+        "WHERE found IS NOT NULL"
+    )
+    return f"{found[0]:016x}"
+
+
+def moved(
+    engine: Engine, name: str, besides: tuple[Beside, ...], folder: Path, present: Collection[str],
+    found: dict[str, Path],
+) -> dict[str, Moved]:  # fmt: skip
+    """How each of `found` (name = file that write_found wrote) differs; `present` are the joined files there are."""
+    if not found:
+        return {}
+    listed = ", ".join(literal(str(file)) for file in found.values())
+    there = ", ".join(map(literal, sorted(present))) or "NULL"
+    lost = f"now.found IS NULL AND was.found IS NOT NULL AND was.file NOT IN ({there})" if present else \
+        "now.found IS NULL AND was.found IS NOT NULL"  # fmt: skip
+    rows = engine.rows(
+        f"SELECT filename, bool_or(now.found IS DISTINCT FROM was.found AND NOT ({lost})), "
+        f"min(was.file) FILTER ({lost}) FROM read_parquet([{listed}], filename = true) AS was LEFT JOIN "
+        f"({_given(name, besides, folder)}) AS now ON was.beside = now.beside AND was.key = now.key GROUP BY filename"
+    )
+    said = {file: Moved(changed, gone) for file, changed, gone in rows}
+    return {name: said.get(str(file), Moved(False, None)) for name, file in found.items()}
+
+
+def found_in(engine: Engine, found: Collection[Path]) -> list[str]:
+    """The joined files in which landed files found something, from the files that write_found wrote."""
+    if not found:
+        return []
+    listed = ", ".join(literal(str(file)) for file in sorted(found))
+    query = f"SELECT DISTINCT file FROM read_parquet([{listed}]) WHERE file IS NOT NULL ORDER BY 1"
+    return [row[0] for row in engine.rows(query)]
+
+
+def _given(name: str, besides: tuple[Beside, ...], folder: Path) -> str:
+    """SQL of what each key finds now, and in which file."""
+    start = literal(folder.as_posix() + "/")
+    parts = ["SELECT 0 AS beside, 0::UBIGINT AS key, 0::UBIGINT AS found, '' AS file WHERE false"]
+    for beside in besides:
+        row = f"hash({', '.join(map(quoted, beside.columns))})"
+        file = f"CASE WHEN starts_with({FILE}, {start}) THEN substr({FILE}, length({start}) + 1) ELSE {FILE} END"
+        parts.append(
+            f"SELECT {beside.number} AS beside, {_hash(list(beside.join.on.values()))} AS key, {row} AS found, "
+            f"{file} AS file FROM {quoted(f'first_{name}_join{beside.number}')}"
+        )
+    return " UNION ALL ".join(parts)
 
 
 def _hash(columns: list[str]) -> str:

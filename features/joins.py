@@ -18,8 +18,12 @@ Rows = TypeVar("Rows", Export, Whole)
 
 @dataclass(frozen=True)
 class Beside:
-    """A joined file: one row for each of its keys, the first in the file."""
+    """A joined file: one row for each of its keys, the first in the file, with the file that it stands in as FILE.
 
+    `number` is its place among the source's joins.
+    """
+
+    number: int
     join: Join
     first: Any
     columns: tuple[str, ...]
@@ -27,7 +31,12 @@ class Beside:
 
 def read_joins(engine: Engine, name: str, source: Source, folder: Path) -> tuple[Beside, ...]:
     """Read the files that the source's recipe lays beside it, once for all of its own files."""
-    return tuple(_read(engine, f"{name}_join{number}", join, folder) for number, join in enumerate(source.join))
+    return tuple(read_join(engine, name, number, join, folder) for number, join in enumerate(source.join))
+
+
+def read_join(engine: Engine, name: str, number: int, join: Join, folder: Path) -> Beside:
+    """Read the files of one of the joins of source `name`."""
+    return _read(engine, f"{name}_join{number}", number, join, folder)
 
 
 def joined(name: str, export: Rows, besides: Sequence[Beside]) -> Rows:
@@ -36,12 +45,12 @@ def joined(name: str, export: Rows, besides: Sequence[Beside]) -> Rows:
     Columns of a joined file that the export has already, in whatever case, keep the export's values. A join
     keeps no order: where the order of rows matters the export must be numbered.
     """
-    for number, beside in enumerate(besides):
-        export = _with(f"{name}_join{number}", export, beside)
+    for beside in besides:
+        export = _with(f"{name}_join{beside.number}", export, beside)
     return export
 
 
-def _read(engine: Engine, name: str, join: Join, folder: Path) -> Beside:
+def _read(engine: Engine, name: str, number: int, join: Join, folder: Path) -> Beside:
     other = read_whole(engine, name, join, folder)
     if other.broken:
         broken = other.broken[0]
@@ -51,8 +60,8 @@ def _read(engine: Engine, name: str, join: Join, folder: Path) -> Beside:
     keys = list(join.on.values())
     window = ibis.window(group_by=keys, order_by=[other.table[FILE], other.table[ROW]])
     ranked = other.table.mutate(onebasket_match=ibis.row_number().over(window))
-    first = ranked.filter(ranked.onebasket_match == 0).drop("onebasket_match", FILE, ROW)
-    return Beside(join, engine.keep(f"first_{name}", first), other.columns)
+    first = ranked.filter(ranked.onebasket_match == 0).drop("onebasket_match", ROW)
+    return Beside(number, join, engine.keep(f"first_{name}", first), other.columns)
 
 
 def _with(name: str, export: Rows, beside: Beside) -> Rows:

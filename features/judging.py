@@ -20,10 +20,11 @@ import ibis
 from features.casts import SQL_TYPES, UNREADABLE, as_written, cast, filled, present, says_its_zone, written
 from features.channels.export import FILE, ROW, Export
 from features.choices import chosen
-from features.conversions import LACKS_RATE, MOST_RULES, exchange, join_rules, settle_units
+from features.conversions import ASKED_UNIT, CODE, LACKS_RATE, MOST_RULES, exchange, join_rules, settle_units
 from features.currencies import REASON as NO_RATE
 from features.dialects import types_of
 from features.engine import Engine
+from features.errors import RecipeError
 from features.expressions import Scalar, literal, quoted, scalar
 from features.keyed_hash import has_key, hashed, unlock
 from features.personal import guarded, original_row
@@ -36,6 +37,7 @@ REASON, ORIGINAL, REFUSED, CONTENT = "onebasket_reason", "onebasket_original", "
 TEXT_TYPE = ibis.dtype("string")
 GIVEN, VALUE, RAW, CLOCK, AWARE = "given_", "value_", "raw_", "clock_", "aware_"  # what a stage calls a column
 DATED = {"order_lines": "ordered_at", "stock": "day"}  # the tables whose rows tell of what has happened
+FUTURE = "is in the future"  # of a DATED column: the day of such a row may come
 ACCOUNT = "channel_customer_id"
 
 
@@ -114,8 +116,9 @@ def needs_numbers(door: Door, name: str) -> bool:
 def judged(door: Door, name: str, export: Export) -> Any:
     """An Ibis table of every row: the columns of its table, REASON (null = usable) and ORIGINAL (null = usable).
 
-    For order lines also CONTENT, a hash of the row as it came where it has no source_line_id. ROW and FILE are
-    there when the export has them. Depends on the export's columns and their types, never on its file.
+    For order lines also CONTENT, a hash of the row as it came where it has no source_line_id, and what it asks the
+    tables that it is mapped with: CODE, its currency, and ASKED_UNIT, where these are mapped. ROW and FILE are there
+    when the export has them. Depends on the export's columns and their types, never on its file.
     Raises RecipeError where an expression does not fit the export, or personal data come without a key.
     """
     source = door.intake.sources[name]
@@ -168,6 +171,12 @@ def _meant(given: str, meanings: dict[str, str]) -> str:
 
 
 def _refusal(task: _Task) -> str:
+    for rule in task.source.quarantine:
+        if rule.reason.endswith(FUTURE):  # such rows are let in when their day has come
+            raise RecipeError(
+                f"sources.{task.name}.quarantine: {rule.reason!r} is OneBasket's own reason for rows whose day has not "
+                "come: say it in other words"
+            )
     rules = [
         (scalar(rule.when, task.export.columns, f"sources.{task.name}.quarantine").sql, rule.reason)
         for rule in task.source.quarantine
@@ -245,6 +254,7 @@ def _settled(task: _Task, stages: Stages) -> Stages:
         stages.then(settled)
     if not task.fills("unit", "quantity"):
         return stages
+    stages.then({ASKED_UNIT: quoted("unit")})
     rules = task.door.rows("product_units")
     if len(rules) > MOST_RULES and task.door.tables:
         joined = join_rules(stages.table(), task.door.tables["product_units"])
@@ -268,12 +278,13 @@ def _judge(task: _Task, stages: Stages, types: Any) -> None:
     country = task.door.intake.retailer.country
     columns = list(task.table.column_names)
     raw = [RAW + column for column in task.export.columns]
-    stages.then({REASON: _reason(task, stages)}, keep=[*columns, *raw, *task.extra])
+    asked = [column for column in (CODE, ASKED_UNIT) if column in stages.columns]
+    stages.then({REASON: _reason(task, stages)}, keep=[*columns, *raw, *asked, *task.extra])
     original = original_row({column: types[column] for column in task.export.columns}, task.personal, country, RAW)
     last = {ORIGINAL: f"CASE WHEN {REASON} IS NOT NULL THEN {original} END"}
     if task.table.name == "order_lines":
         last[CONTENT] = f"CASE WHEN source_line_id IS NULL THEN {_content(task, types)} END"
-    stages.then(last, keep=[*columns, REASON, *task.extra])
+    stages.then(last, keep=[*columns, REASON, *asked, *task.extra])
 
 
 def _content(task: _Task, types: Any) -> str:
@@ -323,5 +334,5 @@ def _outside(task: _Task) -> list[tuple[str, str]]:
 
     rules = [(f"{column} < {start(oldest)}", f"{column} is before {oldest}")]
     if latest is not None:
-        rules.append((f"{column} >= {start(latest + timedelta(days=1))}", f"{column} is after {latest}"))
+        rules.append((f"{column} >= {start(latest + timedelta(days=1))}", f"{column} {FUTURE}"))
     return rules

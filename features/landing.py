@@ -9,82 +9,44 @@ that the same content is never read twice and a killed ingest goes on where it s
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
+from shutil import copyfile, rmtree
 from typing import Any
 
 import ibis
 import pyarrow.parquet as pq
 
+from features.casts import SQL_TYPES
 from features.channels import content_of, files_of, read_export
 from features.channels.export import ROW, Export
 from features.engine import Engine, told
 from features.errors import RecipeError, SourceError, WorkspaceError
 from features.expressions import literal, quoted
-from features.join_digests import digests, write_keys
-from features.joins import Beside, joined, read_joins
-from features.judging import CONTENT, ORIGINAL, REASON, Door, judged, needs_numbers
+from features.join_digests import write_found
+from features.joins import joined
+from features.judging import CONTENT, DATED, FUTURE, ORIGINAL, REASON, Door, judged, needs_numbers
+from features.landed import Landed, mark_of, name_of
+from features.lookups import Lookups
 from features.personal import hidden
 from features.progress import Step
+from features.rule_digests import asks, write_asked
 from features.sources import Source
 from features.tables import SOURCE_TABLES, Table
-from features.workspace import Workspace, finish
+from features.workspace import UNFINISHED, Workspace, finish
 from features.writing import PARQUET
 from features.zones import to_local
 
 KEY = "onebasket_key"  # hash of what makes an order line the same line again
 LANDED_FORM = 1  # raised whenever landed files are written otherwise
+FACTS = ("rows", "reasons", "days", "numbered", "first_line", "asked", "first_late")  # what a folder says of itself
+DATED_BY = {"order_lines": "day", "stock": "day"}  # of tables whose rows may lie in the future
+TEXT = "VARCHAR"
 DAY_OF = {"stock": "day", "plans": "starts_on"}  # tables that are written by the month of a day
 # Of a landed file that is read with its name: by a function that is computed once a file, not once a row.
 LANDED_ID = r"regexp_extract(filename, '([^/\\]+)[/\\]rows[.]parquet$', 1)"
 UNSORTED_SPAN = 4  # a file whose row groups overlap in days more than this often is sorted by day
-
-
-@dataclass(frozen=True)
-class Landed:
-    """One file of an export, landed.
-
-    `name` is its path below the data folder, `content` the hash of its bytes, `mark` its size and time on disk;
-    `joined` stands for what its rows find in joined files, '' where there are none; `days` counts its usable rows by
-    local day where its table has days; `first_line` as in Export.
-    """
-
-    source: str
-    name: str
-    content: str
-    mapping: str
-    joined: str
-    mark: str
-    rows: int
-    reasons: dict[str, int]
-    days: dict[str, int]
-    numbered: bool
-    first_line: int = 0
-
-    @property
-    def id(self) -> str:
-        return landed_id(self.content, self.mapping, self.joined)
-
-    @property
-    def kept(self) -> int:
-        return self.rows - sum(self.reasons.values())
-
-    def parquet(self, workspace: Workspace) -> Path:
-        return workspace.landed / self.source / self.id / "rows.parquet"
-
-    def keys(self, workspace: Workspace) -> Path:
-        """By what its rows ask joined files, where its source has some."""
-        return workspace.landed / self.source / self.id / "keys.parquet"
-
-    def broken(self, workspace: Workspace) -> Path:
-        """Lines that are no rows, where there are any."""
-        return workspace.landed / self.source / self.id / "broken.json"
-
-
-def landed_id(content: str, mapping: str, joined: str) -> str:
-    """The name of a landed file's folder."""
-    return "-".join(part for part in (content[:16], mapping, joined[:8]) if part)
 
 
 class Landing:
@@ -99,9 +61,8 @@ class Landing:
         for landed in before:
             self.before.setdefault(landed.source, []).append(landed)
         self._compiled: dict[tuple[str, str], str] = {}
-        self._besides: dict[str, tuple[Beside, ...]] = {}
-        self.joins: dict[str, str] = {}  # the joined files of each source as they are now
-        self._joins_before = joins_before
+        self._folders: dict[str, list[str]] = {}  # of the source being landed: what is there, by content
+        self.lookups = Lookups(door, workspace, self.before, joins_before)
 
     def count_files(self, names: Iterable[str]) -> int:
         """How many files the sources have."""
@@ -109,13 +70,7 @@ class Landing:
 
     def _files(self, name: str) -> list[Path]:
         """The files that a source has now; those read before may be gone, all of them too."""
-        intake = self.door.intake
-        try:
-            return files_of(intake.sources[name].path, intake.folder, name)
-        except SourceError as fault:
-            if name in self.before and "there is no file" in str(fault):
-                return []
-            raise
+        return self.lookups.there(self.door.intake.sources[name].path, name, may_lack=name in self.before)
 
     def land(self, name: str, mapping: str, step: Step) -> list[Landed]:
         """Every file that the source `name` has or had, in the order of their names.
@@ -123,47 +78,28 @@ class Landing:
         A file that is gone from its folder stays landed. Raises SourceError when its rows would have to be mapped
         anew and it is no longer there.
         """
-        source = self.door.intake.sources[name]
-        files = {self._name(file): file for file in self._files(name)}
+        files = {name_of(file, self.door.intake.folder): file for file in self._files(name)}
         known = {landed.name: landed for landed in self.before.get(name, [])}
         gone = [landed for landed in known.values() if landed.name not in files]
-        found = self._found(name, source, mapping, known.values())
         self._check_gone(name, gone, mapping)
+        self._list_folders(name)
+        stand = self.lookups.standing(name, mapping, known.values(), files)
+        kept = [self._in_time(landed) or landed for landed in gone]
         contents = {landed.content for landed in gone}
-        kept = gone
         for label in sorted(files):
-            of_label = known.get(label)
-            if of_label is not None and found.get(of_label.id, of_label.joined) != of_label.joined:
-                of_label = None  # its rows find something else in the joined files than before
-            landed = self._landed(name, label, files[label], of_label, mapping)
+            landed = self._landed(name, label, files[label], known.get(label), mapping, stand)
             if landed.content not in contents:  # the same file under another name is the same file
                 contents.add(landed.content)
                 kept.append(landed)
             step.advance()
         return sorted(kept, key=lambda landed: landed.name)
 
-    def _found(self, name: str, source: Source, mapping: str, known: Iterable[Landed]) -> dict[str, str]:
-        """What files landed before find in the joined files now; nothing where those are as they were."""
-        if not source.join:
-            return {}
-        folder = self.door.intake.folder
-        marks = [f"{file.name}:{_mark(file)}" for join in source.join for file in files_of(join.path, folder, name)]
-        self.joins[name] = hashlib.sha256(" ".join(marks).encode()).hexdigest()[:16]
-        keys = {one.id: one.keys(self.workspace) for one in known if one.mapping == mapping}
-        if self._joins_before.get(name) == self.joins[name] or not keys:
-            return {}
-        return digests(self.engine, name, self._joined_files(name), keys)
-
-    def _joined_files(self, name: str) -> tuple[Beside, ...]:
-        """The files laid beside a source, read once."""
-        if name not in self._besides:
-            source = self.door.intake.sources[name]
-            self._besides[name] = read_joins(self.engine, name, source, self.door.intake.folder)
-        return self._besides[name]
-
-    def _name(self, file: Path) -> str:
-        folder = self.door.intake.folder
-        return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.as_posix()
+    def _list_folders(self, name: str) -> None:
+        """Which landed files there are: an ingest that was killed left some that no ledger knows."""
+        folder = self.workspace.landed / name
+        self._folders = {}
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            self._folders.setdefault(path.name[:16], []).append(path.name)
 
     def _check_gone(self, name: str, gone: list[Landed], mapping: str) -> None:
         stale = [landed.name for landed in gone if landed.mapping != mapping]
@@ -173,53 +109,126 @@ class Landing:
                 "no longer there to be read again: put it back, or start a new workspace"
             )
 
-    def _landed(self, name: str, label: str, file: Path, known: Landed | None, mapping: str) -> Landed:
-        source = self.door.intake.sources[name]
-        mark = _mark(file)
-        if known is not None and known.mapping == mapping and mark and known.mark == mark:
-            return known
-        with told(f"sources.{name}: cannot read {file}"):
-            content = content_of(self.engine, name, source, file)
-        digest = self._digest(name, source, file)
-        folder = self.workspace.landed / name / landed_id(content, mapping, digest)
-        facts = folder / "facts.json"
-        if not facts.is_file():
-            self._read(name, file, folder)
-        described = json.loads(facts.read_text("utf-8"))
-        return Landed(source=name, name=label, content=content, mapping=mapping, joined=digest, mark=mark, **described)
+    def _landed(
+        self, name: str, label: str, file: Path, known: Landed | None, mapping: str, stand: Mapping[str, Landed]
+    ) -> Landed:
+        source, mark = self.door.intake.sources[name], mark_of(file)
+        if known is not None and known is stand.get(known.content) and mark and known.mark == mark:
+            content = known.content
+        else:
+            _check_emptied(name, file, known)
+            with told(f"sources.{name}: cannot read {file}"):
+                content = content_of(self.engine, name, source, file)
+        if content in stand and (timely := self._in_time(stand[content])) is not None:
+            return replace(timely, name=label, mark=mark)
+        joined = self._joined(name, source, file)
+        found = self._left_behind(name, content, mapping, joined)
+        if found is None:
+            found = self._read(name, file, content, mapping, joined)
+        return replace(found, name=label, mark=mark)
 
-    def _digest(self, name: str, source: Source, file: Path) -> str:
-        """What the rows of a file find in the joined files; its keys are left in the scratch folder."""
+    def _left_behind(self, name: str, content: str, mapping: str, joined: str) -> Landed | None:
+        """A file that was landed already though no ledger says so."""
+        for folder in self._folders.get(content[:16], []):
+            facts = self.workspace.landed / name / folder / "facts.json"
+            if not facts.is_file():
+                continue
+            one = Landed(source=name, name="", content=content, mapping=mapping, joined=joined, mark="",
+                         **json.loads(facts.read_text("utf-8")))  # fmt: skip
+            if one.id != folder or (joined and not one.found(self.workspace).is_file()):
+                continue
+            if self.lookups.ruled_else(name, {one.id: one}):
+                continue
+            if (timely := self._in_time(one)) is not None:
+                return timely
+        return None
+
+    def _in_time(self, one: Landed) -> Landed | None:
+        """A landed file as of the latest day that can have happened: itself, or with rows whose day has come.
+
+        None where it holds rows of later days as usable: the file has to be read again.
+        """
+        latest, day = self.door.latest_day, DATED_BY.get(self.door.intake.sources[one.source].table)
+        if day is None:
+            return one
+        if latest is not None and max(one.days, default="") > latest.isoformat():
+            return None
+        if not one.first_late or (latest is not None and one.first_late > latest.isoformat()):
+            return one
+        return self._come(one, day)
+
+    def _come(self, one: Landed, day: str) -> Landed:
+        """Land a file once more, with the rows usable whose day has come."""
+        latest = self.door.latest_day
+        unfinished = self.workspace.unfinished(f"landed/{one.source}", one.content[:16])
+        for file in one.parquet(self.workspace).parent.iterdir():
+            if file.name not in {"rows.parquet", "facts.json"}:
+                copyfile(file, unfinished / file.name)
+        come = f"{_is_late(day)}" + (f" AND {day} <= DATE '{latest}'" if latest is not None else "")
+        made = ", ".join(f"CASE WHEN {come} THEN NULL ELSE {column} END AS {column}" for column in (REASON, ORIGINAL))
+        rows = literal(str(one.parquet(self.workspace)))
+        self._copy(f"SELECT * REPLACE ({made}) FROM read_parquet({rows})", unfinished / "rows.parquet")
+        broken = json.loads((unfinished / "broken.json").read_text("utf-8")) if one.broken(self.workspace).is_file() \
+            else []  # fmt: skip
+        facts = self._facts(unfinished / "rows.parquet", one.source, [line["reason"] for line in broken])
+        return self._finished(replace(one, **facts), unfinished)
+
+    def _joined(self, name: str, source: Source, file: Path) -> str:
+        """What the rows of a file find in the joined files; where they found it is left in the scratch folder."""
         if not source.join:
             return ""
-        read_export(self.engine, name, source, file, numbered=False)
-        keys = self.engine.scratch / "keys.parquet"
-        write_keys(self.engine, name, self._joined_files(name), keys)
-        return digests(self.engine, name, self._joined_files(name), {"file": keys})["file"]
+        export = read_export(self.engine, name, source, file, numbered=False)
+        if export.rows == 0:
+            return ""
+        folder = self.door.intake.folder
+        return write_found(
+            self.engine, name, self.lookups.joined_files(name), folder, self.engine.scratch / "found.parquet"
+        )
 
-    def _read(self, name: str, file: Path, folder: Path) -> None:
+    def _read(self, name: str, file: Path, content: str, mapping: str, joined: str) -> Landed:
         source = self.door.intake.sources[name]
-        numbered = needs_numbers(self.door, name)
-        export = read_export(self.engine, name, source, file, numbered=numbered)
-        export = joined(name, export, self._joined_files(name))
-        unfinished = self.workspace.unfinished(f"landed/{name}", folder.name)
+        export = read_export(self.engine, name, source, file, numbered=needs_numbers(self.door, name))
+        numbered = export.numbered and export.rows != 0
+        unfinished = self.workspace.unfinished(f"landed/{name}", content[:16])
         rows = unfinished / "rows.parquet"
         with told(f"sources.{name}: cannot read {file}"):
-            self._copy(self._sql(name, source, self._widened(name, source, export)), rows)
-        table = SOURCE_TABLES[source.table]
-        day = _day_column(table)
-        if day and not export.numbered and _is_unsorted(rows, day):
+            self._copy(self._query(name, source, export), rows)
+        day = _day_column(SOURCE_TABLES[source.table])
+        if day and not numbered and _is_unsorted(rows, day):
             _sort(self.engine, rows, day)
             numbered = True
-        facts = self._facts(rows, day, export) | {"numbered": numbered, "first_line": export.first_line}
-        if source.join:
-            (self.engine.scratch / "keys.parquet").rename(unfinished / "keys.parquet")
+        facts = self._facts(rows, name, [line.reason for line in export.broken])
+        export.check(facts["rows"] - len(export.broken))
+        asked = ""
+        if asks(source) and export.rows != 0:
+            write_asked(self.door, source, rows, unfinished / "asked.parquet")
+            asked = self.lookups.ruled({"it": unfinished / "asked.parquet"})["it"]
+        if joined:
+            (self.engine.scratch / "found.parquet").rename(unfinished / "found.parquet")
         if export.broken:
             country = self.door.intake.retailer.country
             broken = [asdict(line) | {"text": hidden(line.text, country)} for line in export.broken]
             (unfinished / "broken.json").write_text(json.dumps(broken, ensure_ascii=False), "utf-8")
+        return self._finished(
+            Landed(source=name, name="", content=content, mapping=mapping, joined=joined, mark="", numbered=numbered,
+                   first_line=export.first_line, asked=asked, **facts), unfinished,
+        )  # fmt: skip
+
+    def _finished(self, one: Landed, unfinished: Path) -> Landed:
+        """Give a landed file its name, now that it is known what it holds."""
+        facts = {name: getattr(one, name) for name in FACTS}
         (unfinished / "facts.json").write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
-        finish(unfinished)
+        named = unfinished.with_name(UNFINISHED + one.id)
+        rmtree(named, ignore_errors=True)
+        finish(unfinished.rename(named))
+        self._folders.setdefault(one.content[:16], []).append(one.id)
+        return one
+
+    def _query(self, name: str, source: Source, export: Export) -> str:
+        if export.rows == 0:  # its columns may have no types, or it names none
+            return _no_rows(SOURCE_TABLES[source.table])
+        export = joined(name, export, self.lookups.joined_files(name))
+        return self._sql(name, source, self._widened(name, source, export))
 
     def _sql(self, name: str, source: Source, export: Export) -> str:
         """The query that maps the view of an export; the same for every file with the same columns."""
@@ -253,7 +262,7 @@ class Landing:
             )
             lacking = [column for column in known if column not in export.columns]
             again = read_export(self.engine, name, source, Path(export.file), numbered=export.numbered)
-            again = joined(name, again, self._joined_files(name))
+            again = joined(name, again, self.lookups.joined_files(name))
             table = again.table.mutate(**{column: ibis.null("string") for column in lacking})
             return replace(export, table=table, columns=(*export.columns, *lacking))
         return export
@@ -261,14 +270,15 @@ class Landing:
     def _copy(self, query: str, rows: Path) -> None:
         self.engine.run(f"COPY ({query}) TO {literal(str(rows))} ({PARQUET})")
 
-    def _facts(self, rows: Path, day: str | None, export: Export) -> dict[str, Any]:
-        read = f"read_parquet({literal(str(rows))})"
+    def _facts(self, rows: Path, name: str, broken: list[str]) -> dict[str, Any]:
+        """What a landed file of the source `name` holds; `broken` are the reasons of lines that are no rows."""
+        table = self.door.intake.sources[name].table
+        read, day = f"read_parquet({literal(str(rows))})", _day_column(SOURCE_TABLES[table])
         tally = dict(self.engine.rows(f"SELECT {REASON}, count(*) FROM {read} GROUP BY 1"))
-        export.check(sum(tally.values()))
-        total = sum(tally.values()) + len(export.broken)
+        total = sum(tally.values()) + len(broken)
         reasons = {reason: count for reason, count in tally.items() if reason is not None}
-        for line in export.broken:
-            reasons[line.reason] = reasons.get(line.reason, 0) + 1
+        for reason in broken:
+            reasons[reason] = reasons.get(reason, 0) + 1
         days: dict[str, int] = {}
         if day:
             days = {
@@ -277,19 +287,40 @@ class Landing:
                     f"SELECT {day}, count(*) FROM {read} WHERE {REASON} IS NULL GROUP BY 1 ORDER BY 1"
                 )
             }
-        return {"rows": total, "reasons": dict(sorted(reasons.items())), "days": days}
+        late = ""
+        if any(reason.endswith(FUTURE) for reason in reasons):
+            late = str(self.engine.rows(f"SELECT min({day}) FROM {read} WHERE {_is_late(day or '')}")[0][0])
+        return {"rows": total, "reasons": dict(sorted(reasons.items())), "days": days, "first_late": late}
+
+
+def _is_late(day: str) -> str:
+    """SQL of whether a row was refused because its day had not come; a rule of the recipe may use the same words."""
+    written = " OR ".join(f"{REASON} = {literal(f'{column} {FUTURE}')}" for column in DATED.values())
+    return f"({written}) AND {day} IS NOT NULL"
+
+
+def _no_rows(table: Table) -> str:
+    """A query of no rows in the columns of a landed file."""
+    columns = {column.name: SQL_TYPES[column.kind] for column in table.columns} | dict.fromkeys(
+        (REASON, ORIGINAL), TEXT
+    )
+    if table.name == "order_lines":
+        columns = {name: kind for name, kind in columns.items() if name != "source"} | {"day": "DATE", KEY: "UBIGINT"}
+    listed = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
+    return f"SELECT {listed} WHERE false"
+
+
+def _check_emptied(name: str, file: Path, known: Landed | None) -> None:
+    """A file of 0 bytes is a day without rows, but not where it had some: that was a copy that broke off."""
+    if known is not None and known.kept and file.is_file() and file.stat().st_size == 0:
+        raise SourceError(
+            f"sources.{name}: {file} is empty (0 bytes) and had {known.kept} rows before: export it again, or take "
+            "them back by delivering its header alone (of JSON lines: one empty line)"
+        )
 
 
 def _day_column(table: Table) -> str | None:
     return "day" if table.name == "order_lines" else DAY_OF.get(table.name)
-
-
-def _mark(file: Path) -> str:
-    """Size and time of a file on disk, from which it is known again without reading it; '' for what is no file."""
-    if not file.is_file():
-        return ""
-    found = file.stat()
-    return f"{found.st_size}-{found.st_mtime_ns}"
 
 
 def _is_unsorted(rows: Path, day: str) -> bool:
@@ -344,3 +375,6 @@ def rows_sql(landed: Iterable[Landed], workspace: Workspace, columns: str = "*",
             f"WHERE {REASON} IS NULL AND {where}"
         )
     return " UNION ALL ".join(parts)
+
+
+__all__ = ["DAY_OF", "KEY", "LANDED_ID", "Landed", "Landing", "mapping_of", "rows_sql"]

@@ -79,7 +79,11 @@ class Lines:
 
     def _none(self) -> str:
         """No lines at all, in the right columns, from any landed file."""
-        source, files = next((source, files) for source, files in self.landed.items() if files)
-        day = next((date.fromisoformat(day) for one in files for day in one.days), date(1970, 1, 1))
+        source, day = next(
+            (source, date.fromisoformat(day))
+            for source, files in self.landed.items()
+            for one in files
+            for day in one.days
+        )
         some = self._of(source, day, day, True)
         return f"SELECT * FROM ({some}) WHERE false"

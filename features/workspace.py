@@ -16,7 +16,7 @@ process killed at any moment leaves the old or the new state, never a mixture.
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -164,9 +164,7 @@ class Workspace:
         used = set()
         for ledger in history.glob("*/ledger/ledger.json"):
             for one in json.loads(ledger.read_text("utf-8"))["landed"]:
-                used.add(
-                    (one["source"], "-".join(filter(None, (one["content"][:16], one["mapping"], one["joined"][:8]))))
-                )
+                used.add((one["source"], landed_id(one)))
         for folder in self.landed.glob("*/*"):
             if (folder.parent.name, folder.name) not in used:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -187,6 +185,14 @@ class Workspace:
         if not (folder / "snapshot.json").is_file():
             raise WorkspaceError(f"{folder} is missing or incomplete: run onebasket ingest again")
         return Snapshot(folder)
+
+
+def landed_id(facts: Mapping[str, Any]) -> str:
+    """The name of a landed file's folder: of its content, how it was mapped, and what it found while it was."""
+    found = (facts["joined"][:8], facts.get("asked", "")[:8])
+    late = facts.get("first_late", "")  # only where rows were refused for their days had not come
+    parts = (facts["content"][:16], facts["mapping"], *found, late and "before" + late.replace("-", ""))
+    return "-".join(part for part in parts if part)
 
 
 def finish(unfinished: Path) -> Path:

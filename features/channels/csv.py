@@ -36,6 +36,8 @@ def read_csv(wanted: Wanted) -> Export:
     as_it_lies = encoding_of(name, source) == "utf-8" and not is_packed(file)
     records = None
     with opened(name, file, source) as blocks:
+        if not blocks.look(SMALL).strip() and len(blocks.look(SMALL + 1)) <= SMALL:
+            return wanted.nothing()  # a day on which nothing was sold
         header, shape, plainly = _header(wanted, blocks)
         header_lines = blocks.lines
         if as_it_lies and plainly:

@@ -11,6 +11,7 @@ from features.expressions import quoted
 
 FILE = "onebasket_file"  # the file that a row came from
 ROW = "onebasket_row"  # its place in that file, from 0 on
+NOTHING = "onebasket_nothing"  # the only column of a file that holds nothing: a view has to have one
 
 
 class Format(Protocol):
@@ -102,8 +103,13 @@ class Wanted:
         """The export whose rows a SELECT gives, ROW among them where it is wanted."""
         self.engine.run(f"CREATE OR REPLACE VIEW {quoted(self.view)} AS {select}")
         table = self.engine.ibis.table(self.view)
-        columns = tuple(column for column in table.columns if column != ROW)
+        columns = tuple(column for column in table.columns if column not in {ROW, NOTHING})
         return Export(table, columns, self.place, broken, self.numbered, rows, first_line)
+
+    def nothing(self) -> Export:
+        """The export of a file without a byte: no rows, and no columns that it could name."""
+        number = f", CAST(NULL AS BIGINT) AS {quoted(ROW)}" if self.numbered else ""
+        return self.export(f"SELECT CAST(NULL AS VARCHAR) AS {quoted(NOTHING)}{number} WHERE false", (), 0)
 
 
 def counted(relation: str) -> str:

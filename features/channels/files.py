@@ -18,7 +18,7 @@ PACKAGE = "package:"
 
 
 def files_of(path: str, folder: Path, source: str) -> list[Path]:
-    """Return the files of a path or glob, sorted by name; SourceError if there is none or one is empty.
+    """Return the files of a path or glob, sorted by name; SourceError if there is none.
 
     A database on a server is one file, called as its path in the recipe.
     """
@@ -33,9 +33,6 @@ def files_of(path: str, folder: Path, source: str) -> list[Path]:
         raise SourceError(
             f"sources.{source}: there is no file {pattern}: correct its path in the recipe, or give --data FOLDER"
         )
-    for file in files:
-        if file.stat().st_size == 0:
-            raise SourceError(f"sources.{source}: {file} is empty (0 bytes): export it again")
     return files
 
 

@@ -47,6 +47,8 @@ def read_jsonl(wanted: Wanted) -> Export:
     fine = sum(count for _, count in whole)
     structure: dict[str, Any] = reduce(_merged, (found for found, _ in whole), {})
     bad = _broken(wanted, lines) if any(found is None and not blank for found, _, blank in shapes) else ()
+    if not structure and not bad and not fine:
+        return wanted.nothing()  # a day on which nothing was sold
     if not structure:
         hint = f" (line {bad[0].line} {bad[0].reason})" if bad else ""
         raise SourceError(

@@ -10,13 +10,16 @@ from features.expressions import literal, quoted
 def read_parquet(wanted: Wanted) -> Export:
     """Open a parquet file."""
     _check_ends(wanted.name, wanted.file)
-    place = literal(str(wanted.file))
+    place, rows = (
+        literal(str(wanted.file)),
+        int(wanted.engine.rows(f"SELECT num_rows FROM parquet_file_metadata({literal(str(wanted.file))})")[0][0]),
+    )
     if not wanted.numbered:
-        return wanted.export(f"SELECT * FROM read_parquet({place}, hive_partitioning = false)")
+        return wanted.export(f"SELECT * FROM read_parquet({place}, hive_partitioning = false)", (), rows)
     return wanted.export(
         f"SELECT * EXCLUDE (file_row_number), file_row_number AS {quoted(ROW)} "
-        f"FROM read_parquet({place}, file_row_number = true, hive_partitioning = false)"
-    )
+        f"FROM read_parquet({place}, file_row_number = true, hive_partitioning = false)", (), rows,
+    )  # fmt: skip
 
 
 def _check_ends(name: str, file: Path) -> None:

@@ -41,9 +41,9 @@ def test_a_package_that_is_not_installed_is_named(shop: Any) -> None:
     refuses(shop, SourceError, "no_such_data", "pip install no-such-data")
 
 
-def test_an_empty_file_is_refused(shop: Any) -> None:
+def test_an_empty_file_is_refused_where_nothing_else_has_purchases(shop: Any) -> None:
     shop.write("lines.csv", b"")
-    refuses(shop, SourceError, "lines.csv is empty (0 bytes)", "export it again")
+    refuses(shop, SourceError, "sources.till: no purchase can be used of 0 rows read", "it has no rows")
 
 
 def test_a_file_with_nothing_but_its_header_is_refused(shop: Any) -> None:

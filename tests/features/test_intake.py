@@ -27,7 +27,7 @@ def test_rows_that_are_fine_are_all_kept(shop: Any) -> None:
         ("9,o9,ann,milk,s1,2024-03-04 10:00:00,-1,1.00", "net_amount is positive on a return"),
         ("9,o9,ann,milk,s1,2024-03-04 10:00:00,1,nothing", "net_amount is not a number"),
         ("9,o9,ann,milk,s1,1970-01-01 00:00:00,1,1.00", "ordered_at is before 1990-01-01"),
-        ("9,o9,ann,milk,s1,2099-12-31 00:00:00,1,1.00", "ordered_at is after 2024-12-31"),
+        ("9,o9,ann,milk,s1,2099-12-31 00:00:00,1,1.00", "ordered_at is in the future"),
         ("9,o9,ann,milk,s1,31.02.2024,1,1.00", "ordered_at is not a date and time"),
         ("9,o9,ann,milk,s1,,1,1.00", "ordered_at is missing"),
         ("9,o9,ann,,s1,2024-03-04 10:00:00,1,1.00", "product_id is missing"),
