@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import duckdb
@@ -73,17 +74,30 @@ class Engine:
         """Run statements beside each other, for those of which one alone does not keep every core busy."""
         if len(statements) == 1:
             return [self.rows(statements[0])]
-        pool = ThreadPoolExecutor(AT_ONCE)
+        pool, running = ThreadPoolExecutor(AT_ONCE), [self.ibis.con.cursor() for _ in range(AT_ONCE)]
+        free: SimpleQueue[Any] = SimpleQueue()
+        for own in running:
+            own.execute("SET TimeZone = 'UTC'")
+            free.put(own)
+
+        def run(statement: str) -> list[tuple[Any, ...]]:
+            own = free.get()
+            try:
+                found: list[tuple[Any, ...]] = own.execute(statement).fetchall()
+                return found
+            finally:
+                free.put(own)
+
         try:
-            return list(pool.map(self._aside, statements))
+            return list(pool.map(run, statements))
+        except BaseException:
+            for own in running:
+                own.interrupt()  # so that nobody who presses Ctrl-C waits for them
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
-
-    def _aside(self, statement: str) -> list[tuple[Any, ...]]:
-        with self.ibis.con.cursor() as own:
-            own.execute("SET TimeZone = 'UTC'")
-            found: list[tuple[Any, ...]] = own.execute(statement).fetchall()
-            return found
+            for own in running:
+                own.close()
 
     def hold_pads(self, pads: Mapping[str, bytes]) -> None:
         """Hold the two padded keys of features/keyed_hash.py as variables of the session, inner and outer."""

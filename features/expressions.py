@@ -4,10 +4,12 @@ The dialect is DuckDB's. Everything is parsed with sqlglot, so that it can be wr
 dialect later.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import duckdb
 import sqlglot
@@ -52,6 +54,25 @@ def literal(text: str) -> str:
     "'it''s'"
     """
     return "'" + text.replace("'", "''") + "'"
+
+
+def file_literal(path: Path | str) -> str:
+    """Quote the path of one file for SQL that reads it: brackets and stars in its name are no pattern.
+
+    >>> file_literal("a[1].csv")
+    "'a[[]1].csv'"
+    """
+    return literal(no_pattern(path))
+
+
+def every_parquet(folder: Path) -> str:
+    """Quote, for SQL that reads them, the pattern of all parquet files in a folder and below."""
+    return literal(no_pattern(folder) + "/**/*.parquet")
+
+
+def no_pattern(path: Path | str) -> str:
+    """A path in which brackets, stars and question marks stand for themselves, where DuckDB takes a pattern."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path))
 
 
 @dataclass(frozen=True)

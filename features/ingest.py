@@ -13,13 +13,13 @@ from features.decisions import decisions_hash
 from features.described import described, named
 from features.engine import Engine, engine_in, told
 from features.errors import SourceError, TableError, WorkspaceError
-from features.expressions import literal
+from features.expressions import every_parquet, file_literal
 from features.identity import account_sql
 from features.judging import Door
 from features.keyed_hash import has_key, identity_key, key_fingerprint
 from features.landed import Landed
 from features.landing import DAY_OF, Landing, mapping_of
-from features.ledger import FOLDER, HISTORY_FORM, Ledger, content_hashes, content_of_all
+from features.ledger import FOLDER, HISTORY_FORM, Ledger, content_hashes, content_of_all, landed_before
 from features.lines import Lines
 from features.partitions import Form, Partitioned, link
 from features.progress import Progress, silent
@@ -28,7 +28,8 @@ from features.rebuild import VISITS, Rebuild
 from features.rule_digests import HELPING
 from features.sources import Intake
 from features.tables import SOURCE_TABLES, Table
-from features.versions import LOSERS, Versions
+from features.twin_search import HEADERS
+from features.versions import Versions
 from features.who import Who
 from features.workspace import UNFINISHED, Snapshot, Workspace, finish
 from features.writing import write_table
@@ -68,7 +69,7 @@ class _Ingest:
         self.ledger = Ledger(made_by=_made_by(intake), decided=decisions_hash(workspace))
         # What an earlier ingest landed is of use under any settings; what it unified only under the same.
         self.former = former if former is not None and former.made_by == self.ledger.made_by else None
-        self.landed_before = former.landed if former is not None else []
+        self.landed_before = former.landed if former is not None else landed_before(workspace)
         self.joins_before = former.joins if former is not None else {}
         self.dropped: dict[str, int] = {}
 
@@ -129,7 +130,9 @@ class _Ingest:
         settings = source.model_dump(mode="json", exclude={"path", "identical_lines"})
         settings |= self.intake.model_dump(mode="json", include={"retailer", "units", "oldest_day"})
         key = key_fingerprint() if has_key() else ""
-        return mapping_of(settings, str(SOURCE_TABLES[source.table]), key)
+        # of equal numbers lines are told to be the same: another engine's would not fit
+        number = str(self.engine.rows("SELECT hash('onebasket')")[0][0])
+        return mapping_of(settings, str(SOURCE_TABLES[source.table]), key, number)
 
     def _open_helping(self, name: str) -> None:
         """Lay a table that others are mapped with on the door, once its last source is read."""
@@ -186,7 +189,7 @@ class _Ingest:
             return set(self.ledger.lines(self.intake.of_table("order_lines")))
         came, went = self._came_or_went("order_lines")
         days = {date.fromisoformat(day) for one in (*came, *went) for day in one.days}
-        return days | versions.changed_days(self._losers_before(), ())
+        return days | versions.changed_days(self._losers_before())
 
     def _who(self) -> Who:
         """Open what is known of people, and who of them is to be forgotten."""
@@ -200,16 +203,22 @@ class _Ingest:
         return who
 
     def _erased_days(self) -> set[date]:
-        """Days on which accounts that are to be forgotten bought, in the snapshot before."""
-        visits = self.before / VISITS if self.before is not None else None
-        if visits is None or not visits.is_dir():
+        """Days on which accounts that are to be forgotten ordered, in the snapshot before; all where a wish is gone."""
+        erased = self.engine.rows("SELECT DISTINCT md5(account_id) FROM erased_accounts ORDER BY 1")
+        self.ledger.erased = [row[0] for row in erased]
+        if self.former is None or self.before is None:
             return set()
-        rows = self.engine.rows(
-            f"SELECT DISTINCT day FROM read_parquet({literal(str(visits / '**' / '*.parquet'))}, "
-            f"hive_partitioning = false) "
-            "WHERE account_id IN (SELECT account_id FROM erased_accounts)"
-        )
-        return {row[0] for row in rows}
+        if set(self.former.erased) - set(self.ledger.erased):
+            return set(self.ledger.lines(self.intake.of_table("order_lines")))
+        days: set[date] = set()
+        for folder in (self.before / VISITS, self.before / HEADERS):
+            if any(folder.rglob("*.parquet")):
+                rows = self.engine.rows(
+                    f"SELECT DISTINCT day FROM read_parquet({every_parquet(folder)}, hive_partitioning = false) "
+                    "WHERE account_id IN (SELECT account_id FROM erased_accounts)"
+                )
+                days |= {row[0] for row in rows}
+        return days
 
     def _moved_days(self) -> set[date]:
         """Days of which stock or plans say something else than before."""
@@ -217,18 +226,25 @@ class _Ingest:
         if self.former is None:
             return days
         for table in ("stock", "plans"):
+            now, before = (any(one.kept for one in ledger.landed if self._is_of(one, table))
+                           for ledger in (self.ledger, self.former))  # fmt: skip
+            if now != before:  # nobody knew a promotion, and now everybody does
+                return set(self.ledger.lines(self.intake.of_table("order_lines")))
             for one in (*self._came_or_went(table)[0], *self._came_or_went(table)[1]):
                 days |= self._days_told(table, one)
         return days
 
+    def _is_of(self, one: Landed, table: str) -> bool:
+        return one.source in self.intake.sources and self.intake.sources[one.source].table == table
+
     def _days_told(self, table: str, one: Landed) -> set[date]:
         if table == "stock":
             return {date.fromisoformat(day) for day in one.days}
-        file = str(one.parquet(self.workspace))
+        file = file_literal(one.parquet(self.workspace))
         rows = self.engine.rows(
             "SELECT DISTINCT unnest(generate_series(starts_on, least(ends_on, starts_on + 3660), INTERVAL 1 "
             "DAY))::DATE "
-            f"FROM read_parquet('{file}') WHERE onebasket_reason IS NULL"
+            f"FROM read_parquet({file}) WHERE onebasket_reason IS NULL"
         )
         return {row[0] for row in rows}
 
@@ -249,7 +265,10 @@ class _Ingest:
         day, spec = DAY_OF[table], SOURCE_TABLES[table]
         dropped = self.ledger.dropped.setdefault(table, {})
         for first, last in form.partitions(days):
-            found = described(self.engine, self.workspace, spec, landed, list(self.intake.sources),
+            inside = [one for one in landed if any(str(first) <= when <= str(last) for when in one.days)]
+            if not inside:
+                continue  # its rows went with their file
+            found = described(self.engine, self.workspace, spec, inside, list(self.intake.sources),
                               f"{day} BETWEEN DATE '{first}' AND DATE '{last}'")  # fmt: skip
             parts.write(table, named(table), [first], [day, "location_id", "product_id"], day)
             dropped[form.file(first)] = found.dropped
@@ -306,11 +325,11 @@ class _Ingest:
 
     def _of_nobody_erased(self, view: str) -> Any:
         """The rows of a table that names accounts, without those of accounts that are to be forgotten."""
-        account = account_sql(self.intake.identity)
-        self.engine.run(
-            f"CREATE OR REPLACE TEMP VIEW {view}_kept AS SELECT * FROM {view} WHERE {account} NOT IN "
-            "(SELECT account_id FROM erased_accounts)"
-        )
+        names = [account_sql(self.intake.identity)]
+        if "customer_id" in self.engine.ibis.table(view).columns:
+            names.append("rows.customer_id")  # a customer goes by one of its accounts
+        where = " AND ".join(f"NOT EXISTS (SELECT 1 FROM erased_accounts WHERE account_id = {name})" for name in names)
+        self.engine.run(f"CREATE OR REPLACE TEMP VIEW {view}_kept AS SELECT * FROM {view} AS rows WHERE {where}")
         return self.engine.ibis.table(f"{view}_kept")
 
     def _table(self, table: str, rows: Any, order: list[str]) -> None:
@@ -393,7 +412,7 @@ def _no_text() -> Any:
 def _made_by(intake: Intake) -> str:
     """A hash of the settings that decide how landed lines become tables."""
     settings = intake.model_dump(mode="json", include={"retailer", "identity", "orders"})
-    settings["sources"] = {name: [source.table, source.identical_lines] for name, source in intake.sources.items()}
+    settings["sources"] = [[name, source.table, source.identical_lines] for name, source in intake.sources.items()]
     return mapping_of(settings, str(HISTORY_FORM))
 
 
@@ -417,6 +436,3 @@ def _next_number(workspace: Workspace) -> str:
     folder = workspace.folder / "history"
     numbers = [int(path.name[:6]) for path in folder.glob("[0-9]*") if path.name[:6].isdigit()]
     return f"{max(numbers, default=0) + 1:06d}"
-
-
-__all__ = ["LOSERS", "ingest"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from features.channels.export import FILE
 from features.engine import Engine
-from features.expressions import literal, quoted
+from features.expressions import file_literal, literal, quoted
 from features.joins import Beside
 
 
@@ -40,7 +40,7 @@ def write_found(engine: Engine, name: str, besides: tuple[Beside, ...], folder: 
         f"TO {literal(str(file))} (FORMAT parquet, COMPRESSION zstd)"
     )
     (found,) = engine.rows(
-        f"SELECT coalesce(bit_xor(hash(beside, key, found)), 0) FROM read_parquet({literal(str(file))}) "
+        f"SELECT coalesce(bit_xor(hash(beside, key, found)), 0) FROM read_parquet({file_literal(file)}) "
         "WHERE found IS NOT NULL"
     )
     return f"{found[0]:016x}"
@@ -53,7 +53,7 @@ def moved(
     """How each of `found` (name = file that write_found wrote) differs; `present` are the joined files there are."""
     if not found:
         return {}
-    listed = ", ".join(literal(str(file)) for file in found.values())
+    listed = ", ".join(file_literal(file) for file in found.values())
     there = ", ".join(map(literal, sorted(present))) or "NULL"
     lost = f"now.found IS NULL AND was.found IS NOT NULL AND was.file NOT IN ({there})" if present else \
         "now.found IS NULL AND was.found IS NOT NULL"  # fmt: skip
@@ -70,7 +70,7 @@ def found_in(engine: Engine, found: Collection[Path]) -> list[str]:
     """The joined files in which landed files found something, from the files that write_found wrote."""
     if not found:
         return []
-    listed = ", ".join(literal(str(file)) for file in sorted(found))
+    listed = ", ".join(file_literal(file) for file in sorted(found))
     query = f"SELECT DISTINCT file FROM read_parquet([{listed}]) WHERE file IS NOT NULL ORDER BY 1"
     return [row[0] for row in engine.rows(query)]
 

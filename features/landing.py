@@ -23,13 +23,13 @@ from features.channels import content_of, files_of, read_export
 from features.channels.export import ROW, Export
 from features.engine import Engine, told
 from features.errors import RecipeError, SourceError, WorkspaceError
-from features.expressions import literal, quoted
+from features.expressions import KEYED_HASH, file_literal, literal, quoted
 from features.join_digests import write_found
 from features.joins import joined
 from features.judging import CONTENT, DATED, FUTURE, ORIGINAL, REASON, Door, judged, needs_numbers
 from features.landed import Landed, mark_of, name_of
 from features.lookups import Lookups
-from features.personal import hidden
+from features.personal import MASK, hidden
 from features.progress import Step
 from features.rule_digests import asks, write_asked
 from features.sources import Source
@@ -61,6 +61,8 @@ class Landing:
         for landed in before:
             self.before.setdefault(landed.source, []).append(landed)
         self._compiled: dict[tuple[str, str], str] = {}
+        self._narrow: set[tuple[str, ...]] = set()  # columns of files that lack some which the recipe names
+        self._wide: dict[str, list[str]] = {}  # by source the columns of all its files, asked for where one lacks some
         self._folders: dict[str, list[str]] = {}  # of the source being landed: what is there, by content
         self.lookups = Lookups(door, workspace, self.before, joins_before)
 
@@ -84,15 +86,13 @@ class Landing:
         self._check_gone(name, gone, mapping)
         self._list_folders(name)
         stand = self.lookups.standing(name, mapping, known.values(), files)
-        kept = [self._in_time(landed) or landed for landed in gone]
-        contents = {landed.content for landed in gone}
+        kept = [self._in_time(landed) or landed for landed in sorted(gone, key=lambda landed: landed.name)]
         for label in sorted(files):
-            landed = self._landed(name, label, files[label], known.get(label), mapping, stand)
-            if landed.content not in contents:  # the same file under another name is the same file
-                contents.add(landed.content)
-                kept.append(landed)
+            kept.append(self._landed(name, label, files[label], known.get(label), mapping, stand))
             step.advance()
-        return sorted(kept, key=lambda landed: landed.name)
+        # the same content is one file: by the name that it has now, and the greatest where it has several
+        once = {landed.content: landed for landed in kept}
+        return sorted(once.values(), key=lambda landed: landed.name)
 
     def _list_folders(self, name: str) -> None:
         """Which landed files there are: an ingest that was killed left some that no ledger knows."""
@@ -166,7 +166,7 @@ class Landing:
                 copyfile(file, unfinished / file.name)
         come = f"{_is_late(day)}" + (f" AND {day} <= DATE '{latest}'" if latest is not None else "")
         made = ", ".join(f"CASE WHEN {come} THEN NULL ELSE {column} END AS {column}" for column in (REASON, ORIGINAL))
-        rows = literal(str(one.parquet(self.workspace)))
+        rows = file_literal(one.parquet(self.workspace))
         self._copy(f"SELECT * REPLACE ({made}) FROM read_parquet({rows})", unfinished / "rows.parquet")
         broken = json.loads((unfinished / "broken.json").read_text("utf-8")) if one.broken(self.workspace).is_file() \
             else []  # fmt: skip
@@ -206,13 +206,20 @@ class Landing:
         if joined:
             (self.engine.scratch / "found.parquet").rename(unfinished / "found.parquet")
         if export.broken:
-            country = self.door.intake.retailer.country
-            broken = [asdict(line) | {"text": hidden(line.text, country)} for line in export.broken]
+            broken = [asdict(line) | {"text": self._shown(source, line.text)} for line in export.broken]
             (unfinished / "broken.json").write_text(json.dumps(broken, ensure_ascii=False), "utf-8")
         return self._finished(
             Landed(source=name, name="", content=content, mapping=mapping, joined=joined, mark="", numbered=numbered,
                    first_line=export.first_line, asked=asked, **facts), unfinished,
         )  # fmt: skip
+
+    def _shown(self, source: Source, text: str) -> str:
+        """A line that is no row as it may be kept: nobody knows which part of it a secret would be."""
+        table = SOURCE_TABLES[source.table]
+        secret = any(column.kind == "secret" for column in table.columns) or any(
+            KEYED_HASH in str(expression) for expression in source.columns.values()
+        )
+        return MASK if secret else hidden(text, self.door.intake.retailer.country)
 
     def _finished(self, one: Landed, unfinished: Path) -> Landed:
         """Give a landed file its name, now that it is known what it holds."""
@@ -251,21 +258,26 @@ class Landing:
         """The export with null for columns that it lacks and another file of its source has."""
         if (name, str(export.table.schema())) in self._compiled:
             return export
-        try:
-            self._sql(name, source, export)
-        except RecipeError:
-            others = files_of(source.path, self.door.intake.folder, name)
-            known = dict.fromkeys(
-                column
-                for file in others
-                for column in read_export(self.engine, name, source, file, numbered=False).columns
-            )
-            lacking = [column for column in known if column not in export.columns]
-            again = read_export(self.engine, name, source, Path(export.file), numbered=export.numbered)
-            again = joined(name, again, self.lookups.joined_files(name))
-            table = again.table.mutate(**{column: ibis.null("string") for column in lacking})
-            return replace(export, table=table, columns=(*export.columns, *lacking))
-        return export
+        if (name, *export.columns) not in self._narrow:
+            try:
+                self._sql(name, source, export)
+            except RecipeError:
+                self._narrow.add((name, *export.columns))
+            else:
+                return export
+        if name not in self._wide:
+            self._wide[name] = self._every_column(name, source)
+            export = read_export(self.engine, name, source, Path(export.file), numbered=export.numbered)
+            export = joined(name, export, self.lookups.joined_files(name))
+        lacking = [column for column in self._wide[name] if column not in export.columns]
+        table = export.table.mutate(**{column: ibis.null("string") for column in lacking})
+        return replace(export, table=table, columns=(*export.columns, *lacking))
+
+    def _every_column(self, name: str, source: Source) -> list[str]:
+        """The columns that any file of a source has, in the order in which they are met."""
+        others = files_of(source.path, self.door.intake.folder, name)
+        exports = (read_export(self.engine, name, source, file, numbered=False) for file in others)
+        return list(dict.fromkeys(column for export in exports for column in export.columns))
 
     def _copy(self, query: str, rows: Path) -> None:
         self.engine.run(f"COPY ({query}) TO {literal(str(rows))} ({PARQUET})")
@@ -273,7 +285,7 @@ class Landing:
     def _facts(self, rows: Path, name: str, broken: list[str]) -> dict[str, Any]:
         """What a landed file of the source `name` holds; `broken` are the reasons of lines that are no rows."""
         table = self.door.intake.sources[name].table
-        read, day = f"read_parquet({literal(str(rows))})", _day_column(SOURCE_TABLES[table])
+        read, day = f"read_parquet({file_literal(rows)})", _day_column(SOURCE_TABLES[table])
         tally = dict(self.engine.rows(f"SELECT {REASON}, count(*) FROM {read} GROUP BY 1"))
         total = sum(tally.values()) + len(broken)
         reasons = {reason: count for reason, count in tally.items() if reason is not None}
@@ -346,7 +358,7 @@ def _sort(engine: Engine, rows: Path, day: str) -> None:
     with told(f"sorting {rows.name}", WorkspaceError):
         engine.run(
             f"COPY (SELECT * EXCLUDE (file_row_number), file_row_number AS {ROW} FROM "
-            f"read_parquet({literal(str(rows))}, file_row_number = true) ORDER BY {quoted(day)}, {ROW}) "
+            f"read_parquet({file_literal(rows)}, file_row_number = true) ORDER BY {quoted(day)}, {ROW}) "
             f"TO {literal(str(ordered))} ({PARQUET})"
         )
     ordered.replace(rows)
@@ -362,10 +374,10 @@ def rows_sql(landed: Iterable[Landed], workspace: Workspace, columns: str = "*",
     """SQL of the usable rows of landed files, each with its `onebasket_file` (the landed id) and ROW."""
     parts = []
     for numbered in (False, True):
-        files = [str(one.parquet(workspace)) for one in landed if one.numbered == numbered]
+        files = [file_literal(one.parquet(workspace)) for one in landed if one.numbered == numbered]
         if not files:
             continue
-        listed = "[" + ", ".join(map(literal, files)) + "]"
+        listed = "[" + ", ".join(files) + "]"
         row = ROW if numbered else f"file_row_number AS {ROW}"
         hidden = "" if columns != "*" else f" EXCLUDE ({REASON}, {ORIGINAL}, filename, " + \
             (f"{ROW}" if numbered else "file_row_number") + ")"  # fmt: skip

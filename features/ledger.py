@@ -3,16 +3,16 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from features.landing import Landed
-from features.workspace import Snapshot
+from features.workspace import Snapshot, Workspace
 
 FOLDER = "ledger"
-LEDGER_FORM = 2  # raised whenever the ledger itself is written otherwise
+LEDGER_FORM = 3  # raised whenever the ledger itself is written otherwise
 HISTORY_FORM = 1  # raised whenever tables are made otherwise from the same lines
 
 
@@ -23,7 +23,8 @@ class Ledger:
     `made_by` is a hash of the settings that decide how lines become tables, `decided` one of what people decided about
     accounts; `joins` stands for the joined files of each source. `rows` counts the rows of each partition by table,
     and `dropped`, by table, partition and source, the rows that others stand for. `ahead` tells which later days the
-    orders of a day are handed over on, `places` where; `hashes` are those of the published files.
+    orders of a day are handed over on, `places` where; `erased` are hashes of accounts that are to be forgotten,
+    `hashes` those of the published files.
     """
 
     made_by: str
@@ -34,6 +35,7 @@ class Ledger:
     dropped: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     ahead: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
+    erased: list[str] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
 
     def of(self, source: str) -> list[Landed]:
@@ -68,6 +70,19 @@ class Ledger:
             return None
         content["landed"] = [Landed(**landed) for landed in content["landed"]]
         return cls(**content)
+
+
+def landed_before(workspace: Workspace) -> list[Landed]:
+    """The landed files of the newest snapshot that knows some, of whatever form: exports may be gone by now."""
+    known = {one.name for one in fields(Landed)}
+    for file in sorted(workspace.folder.glob(f"history/[0-9]*/{FOLDER}/ledger.json"), reverse=True):
+        try:
+            landed = json.loads(file.read_text("utf-8"))["landed"]
+            found = [Landed(**{name: value for name, value in one.items() if name in known}) for one in landed]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        return [one for one in found if one.parquet(workspace).is_file()]
+    return []
 
 
 def content_hashes(folder: Path, before: Path | None, known: Mapping[str, str]) -> dict[str, str]:

@@ -76,6 +76,24 @@ def _headers_from(products: Any) -> Any:
     )  # fmt: skip
 
 
+def without_twins(lines: Any, twins: Any) -> Any:
+    """Lines without the sales of orders that another system had, and without their returns that it had too.
+
+    `twins` are rows of order_twins with a kept order. What the kept order's system does not know is no repetition.
+    """
+    dropped = twins.select(_order="order_id", _day="day", _kept="kept_order_id")
+    marked = lines.left_join(dropped, [lines.order_id == dropped._order, lines.day == dropped._day])
+    marked = marked.filter(marked._order.isnull() | (marked.quantity <= 0))
+    back = lines.filter(lines.quantity <= 0).select(
+        _by="order_id", _on="day", _product="product_id", _units="quantity"
+    ).distinct()  # fmt: skip
+    rest = marked.anti_join(back, [
+        marked._kept == back._by, marked.day == back._on, marked.product_id == back._product,
+        marked.quantity == back._units,
+    ])  # fmt: skip
+    return rest.select(lines.columns)
+
+
 def is_gift(lines: Any) -> Any:
     """True where units were given along for nothing: demand, but no price and nobody's decision."""
     free = (lines.quantity > 0) & (lines.net_amount == 0)

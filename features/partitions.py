@@ -5,6 +5,7 @@ The form of a month depends on how many order lines it has, so that the same lin
 
 import os
 import shutil
+from calendar import monthrange
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -22,13 +23,14 @@ def month_of(day: date) -> date:
     return day.replace(day=1)
 
 
-def next_month(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+def last_of(month: date) -> date:
+    """The last day of a month."""
+    return month.replace(day=monthrange(month.year, month.month)[1])
 
 
 def days_of(month: date) -> list[date]:
     """Every day of a month."""
-    return [month + timedelta(days=step) for step in range((next_month(month) - month).days)]
+    return _stretch(month, last_of(month))
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Form:
     def partition(self, day: date) -> tuple[date, date]:
         """First and last day of the partition that holds `day`."""
         month = month_of(day)
-        return (day, day) if month in self.split else (month, next_month(month) - timedelta(days=1))
+        return (day, day) if month in self.split else (month, last_of(month))
 
     def file(self, first: date) -> str:
         """The file of the partition that begins on `first`, below its table's folder."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from features.engine import Engine
-from features.expressions import literal
+from features.expressions import file_literal, literal
 from features.ledger import FOLDER, Ledger
 from features.quality_volume import Figures
 from features.rebuild import VISITS
@@ -109,7 +109,7 @@ def _evidence(engine: Engine, snapshot: Snapshot) -> list[Figures]:
         return []
     rows = engine.rows(
         "SELECT kind, sum(accounts)::BIGINT, count(*), count(*) FILTER (accounts > 1) FROM (SELECT kind, value_hash, "
-        f"count(DISTINCT account_id) AS accounts FROM read_parquet({literal(str(file))}) GROUP BY ALL) "
+        f"count(DISTINCT account_id) AS accounts FROM read_parquet({file_literal(file)}) GROUP BY ALL) "
         "GROUP BY 1 ORDER BY 1"
     )
     return [{"kind": kind, "links": links, "values": values, "shared_values": shared}

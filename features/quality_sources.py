@@ -8,7 +8,7 @@ from typing import Any
 from features.channels.export import ROW
 from features.engine import Engine
 from features.errors import RecipeError
-from features.expressions import literal, scalar
+from features.expressions import file_literal, literal, scalar
 from features.judging import ORIGINAL, REASON
 from features.landing import Landed
 from features.ledger import Ledger
@@ -60,7 +60,7 @@ def _examples(
     for one in landed:
         if reason not in one.reasons or len(found) >= EXAMPLES:
             continue
-        row, file = ROW if one.numbered else "file_row_number", literal(str(one.parquet(workspace)))
+        row, file = ROW if one.numbered else "file_row_number", file_literal(one.parquet(workspace))
         rows = engine.rows(
             f"SELECT {row}, {ORIGINAL} FROM read_parquet({file}, file_row_number = true) "
             f"WHERE {REASON} = {literal(reason)} ORDER BY 1 LIMIT {EXAMPLES - len(found)}"

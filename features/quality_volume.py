@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from features.engine import Engine
-from features.expressions import literal
+from features.expressions import file_literal
 from features.ledger import Ledger
 from features.workspace import Snapshot
 
@@ -26,7 +26,7 @@ def batches(snapshot: Snapshot, ledger: Ledger, table: str) -> Iterator[str]:
         if group and size + rows > BATCH_ROWS:
             yield _relation(group)
             group, size = [], 0
-        group.append(literal(str(snapshot.folder / table / name)))
+        group.append(file_literal(snapshot.folder / table / name))
         size += rows
     if group:
         yield _relation(group)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from features.channels.export import ROW
 from features.engine import Engine, told
 from features.errors import WorkspaceError
-from features.expressions import literal
+from features.expressions import file_literal, literal
 from features.judging import ORIGINAL, REASON
 from features.landing import Landed
 from features.workspace import Workspace
@@ -54,7 +54,7 @@ def _parts(engine: Engine, workspace: Workspace, landed: Sequence[Landed]) -> It
         row = ROW if one.numbered else "file_row_number"
         query = (
             f"SELECT {REASON}, {literal(one.name)}, {row}, {ORIGINAL} FROM read_parquet("
-            f"{literal(str(one.parquet(workspace)))}, file_row_number = true) WHERE {REASON} IS NOT NULL ORDER BY {row}"
+            f"{file_literal(one.parquet(workspace))}, file_row_number = true) WHERE {REASON} IS NOT NULL ORDER BY {row}"
         )
         for batch in engine.run(query).to_arrow_reader(ROW_BATCH):
             yield pa.Table.from_batches([batch]).rename_columns(COLUMNS).cast(SCHEMA)

@@ -10,7 +10,7 @@ import ibis
 from features.bundles import exploded
 from features.engine import SHARED, Engine
 from features.errors import SourceError
-from features.expressions import literal, quoted
+from features.expressions import every_parquet, file_literal, quoted
 from features.ledger import Ledger
 from features.lines import Lines
 from features.partitions import Form, Partitioned, chunks
@@ -27,6 +27,13 @@ LINE_COLUMNS = [*dict.fromkeys([*(column for column in HISTORY if column != "net
 GIVEN_COLUMNS = [
     "product_id", "demand_location_id", "demand_day", "net_units", "net_amount", "discount_amount", "gift",
 ]  # fmt: skip
+# What the kept order's system does not know is no repetition: a return that only the other system took.
+WITHOUT_TWINS = """
+SELECT every.* FROM ({lines}) AS every LEFT JOIN dropped_orders AS dropped USING (order_id, day)
+WHERE dropped.order_id IS NULL OR (every.quantity <= 0 AND NOT EXISTS (SELECT 1 FROM ({lines}) AS kept
+    WHERE kept.quantity <= 0 AND kept.order_id = dropped.kept_order_id AND kept.day = every.day
+    AND kept.product_id = every.product_id AND kept.quantity = every.quantity))
+"""
 NO_VISITS = "(SELECT ''::VARCHAR AS account_id, '' AS channel, NULL::DATE AS day, false AS bought WHERE false)"
 VISITS = "ledger/visits"  # which account bought on which day, so that customers need no scan of the history
 
@@ -105,8 +112,7 @@ class Rebuild:
         """SQL of the lines from `first` to `last`, without orders that another system had, and bundles taken apart."""
         lines = self.lines.sql(first, last)
         if self.ledger.rows.get("order_twins"):
-            lines = f"SELECT * FROM ({lines}) AS every WHERE NOT EXISTS (SELECT 1 FROM dropped_orders AS dropped " \
-                    "WHERE dropped.order_id = every.order_id AND dropped.day = every.day)"  # fmt: skip
+            lines = WITHOUT_TWINS.format(lines=lines)
         if self.bundles is None:
             return lines
         self.engine.run(f"CREATE OR REPLACE TEMP VIEW whole_lines AS {lines}")
@@ -163,7 +169,7 @@ class Rebuild:
             self.folder / "purchase_history" / self.parts.form.file(start)
             for start, _ in self.parts.form.partitions(ordered)
         ]
-        listed = ", ".join(literal(str(file)) for file in files if file.is_file())
+        listed = ", ".join(file_literal(file) for file in files if file.is_file())
         if not listed:
             return
         given = f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false) " \
@@ -184,7 +190,7 @@ class Rebuild:
 
     def _view(self, view: str, table: str, where: str) -> None:
         if self.ledger.rows.get(table):
-            files = literal(str(self.folder / table / "**" / "*.parquet"))
+            files = every_parquet(self.folder / table)
             self.engine.run(
                 f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM read_parquet({files}, hive_partitioning = false) "
                 f"WHERE {where}"
@@ -210,5 +216,12 @@ class Rebuild:
 
     def visits(self) -> str:
         """Which account bought on which day, over the whole history, as a relation."""
-        files = literal(str(self.folder / VISITS / "**" / "*.parquet"))
-        return f"read_parquet({files}, hive_partitioning = false)" if self.ledger.rows.get(VISITS) else NO_VISITS
+        files = every_parquet(self.folder / VISITS)
+        visits = f"read_parquet({files}, hive_partitioning = false)" if self.ledger.rows.get(VISITS) else NO_VISITS
+        if not self.ledger.rows.get("order_twins"):
+            return visits
+        return (  # who ordered in a system whose record is a twin has an account there all the same
+            f"(SELECT account_id, channel, day, bought FROM {visits} UNION ALL SELECT account_id, channel, day, false "
+            f"FROM {self.search.headers()} AS header SEMI JOIN dropped_orders USING (order_id, day) "
+            "WHERE account_id IS NOT NULL)"
+        )

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 from datetime import date, timedelta
+from typing import Any
 
 from features.engine import SHARED, Engine
-from features.expressions import literal
+from features.expressions import file_literal, literal
 from features.ledger import Ledger
 from features.lines import Lines
 from features.partitions import Partitioned
-from features.returns import is_return, matched_returns
+from features.returns import LINE, ORDER, is_return, matched_returns
 from features.writing import write_table
 
 RETURN_LINES = "ledger/return_lines"
@@ -19,11 +20,10 @@ NEEDED = [
 
 # What customers brought back without naming, in their own source, an earlier sale of the product.
 LEFT = """
-SELECT account_id, product_id, min(day) AS day FROM asked_returns AS back WHERE account_id IS NOT NULL AND NOT EXISTS (
+SELECT account_id, product_id, min(day) AS day FROM asked_returns AS back WHERE account_id IS NOT NULL AND
+    returns_order_id IS NULL AND returns_line_id IS NULL AND NOT EXISTS (
     SELECT 1 FROM named_sales AS sale WHERE sale.source = back.source AND sale.ordered_at <= back.ordered_at AND
-    sale.order_number = coalesce(back.returns_order_id, back.order_number) AND sale.product_id = back.product_id)
-    AND NOT EXISTS (SELECT 1 FROM named_sales AS sale WHERE sale.source = back.source AND
-    sale.ordered_at <= back.ordered_at AND sale.source_line_id = back.returns_line_id)
+    sale.order_number = back.order_number AND sale.product_id = back.product_id)
 GROUP BY account_id, product_id
 """
 
@@ -54,7 +54,9 @@ class ReturnSearch:
         if since is not None:
             self._match(names, former, since, sales)
         elif former:
-            self.engine.run(f"CREATE OR REPLACE TEMP VIEW matched AS SELECT * FROM read_parquet({literal(former)})")
+            self.engine.run(
+                f"CREATE OR REPLACE TEMP VIEW matched AS SELECT * FROM read_parquet({file_literal(former)})"
+            )
         order = ["day", "source", "source_line_id", "sale_order_id", "sale_line_id"]
         count = write_table(self.engine, self.engine.ibis.table("matched"), self.parts.folder / "returns", order)
         self.ledger.rows["returns"] = {"part.parquet": count}
@@ -68,18 +70,19 @@ class ReturnSearch:
     def _match(self, names: Collection[str], former: str | None, since: date, sales: str) -> None:
         """Make the relation `matched`: what was matched before `since` stands, what comes after is matched."""
         run = self.engine.run
-        files = ", ".join(literal(str(self.parts.folder / RETURN_LINES / name)) for name in sorted(names))
+        files = ", ".join(file_literal(self.parts.folder / RETURN_LINES / name) for name in sorted(names))
         run(
             "CREATE OR REPLACE TEMP TABLE asked_returns AS SELECT * FROM "
             f"read_parquet([{files}], hive_partitioning = false) WHERE day >= DATE '{since}'"
         )
-        stands = f"SELECT * FROM read_parquet({literal(former)}) WHERE day < DATE '{since}'" if former else None
+        stands = f"SELECT * FROM read_parquet({file_literal(former)}) WHERE day < DATE '{since}'" if former else None
         self._sales(sales, stands)
         table = self.engine.ibis.table
         twin = table("order_twins") if self.ledger.rows.get("order_twins") else None
         found = matched_returns(
-            self.engine, table("asked_returns"), table("asked_sales"), self.lines.intake.orders, twin
-        )
+            self.engine, table("asked_returns"), table("asked_sales"), self.lines.intake.orders, twin,
+            self._takers(stands) if stands else None,
+        )  # fmt: skip
         rows = self.engine.keep("new_matches", found)
         if stands:
             listed = ", ".join(rows.columns)
@@ -87,6 +90,17 @@ class ReturnSearch:
             run("CREATE OR REPLACE TEMP VIEW matched AS FROM stands UNION ALL FROM new_matches")
         else:
             run("CREATE OR REPLACE TEMP VIEW matched AS FROM new_matches")
+
+    def _takers(self, stands: str) -> Any:
+        """The sources whose earlier returns took of the sales that are asked for."""
+        by = ", ".join(literal(name) for name in (LINE, ORDER))
+        self.engine.run(
+            "CREATE OR REPLACE TEMP VIEW standing_takers AS SELECT DISTINCT sale.source AS sale_source, "
+            f"sale.source_line_id AS sale_line_id, back.source AS taker FROM ({stands}) AS back JOIN found_sales "
+            "AS sale ON back.sale_order_id = sale.order_id AND back.sale_line_id = sale.source_line_id "
+            f"WHERE back.units > 0 AND back.matched_by IN ({by})"
+        )
+        return self.engine.ibis.table("standing_takers")
 
     def _kept_numbers(self) -> str:
         """The numbers of orders that were kept for the ones that returns name."""

@@ -18,7 +18,9 @@ SAME_PRICE = 0.01
 KEY = ("source", "source_line_id")
 
 
-def matched_returns(engine: Any, returns: Any, sales: Any, settings: Orders, order_twins: Any | None = None) -> Any:
+def matched_returns(
+    engine: Any, returns: Any, sales: Any, settings: Orders, order_twins: Any | None = None, takers: Any | None = None
+) -> Any:
     """The table `returns`: per return line and sale line what was given back; per return line the sums are its own.
 
     Returns are taken in time order, so that a later one changes nothing before it. Each takes the best evidence
@@ -26,6 +28,7 @@ def matched_returns(engine: Any, returns: Any, sales: Any, settings: Orders, ord
     `return_days`) and the latest sale first, and never units that were given back before. A return whose line or
     order was found is laid to no other. What is left is 'unmatched', with the reason. Money back alone (quantity 0)
     takes no units. With `order_twins`, a return that names an order dropped as a twin finds the one that was kept.
+    `takers` (sale_source, sale_line_id, taker) are the sources whose returns took of a sale before.
     """
     returns = engine.keep("return_lines", _numbered(returns))
     pairs = engine.keep("return_pairs", _pairs(returns, sales, settings, order_twins))
@@ -36,7 +39,7 @@ def matched_returns(engine: Any, returns: Any, sales: Any, settings: Orders, ord
         if not after.anti_join(taken, ["turn", "choice", "taken"]).limit(1).to_pyarrow().num_rows:
             break
         taken, rounds = after, rounds + 1
-    return _table(returns, taken)
+    return _table(returns, taken, takers)
 
 
 def is_return(lines: Any) -> Any:
@@ -50,6 +53,7 @@ def _numbered(returns: Any) -> Any:
         *KEY, "order_id", "product_id", "day", "location_id", "ordered_at", "returns_line_id",
         customer=_customer(returns),
         named=returns.returns_order_id.coalesce(returns.order_number),
+        told=returns.returns_order_id.notnull() | returns.returns_line_id.notnull(),
         units=-returns.quantity,
         amount=-returns.net_amount,
         turn=ibis.row_number().over(window),
@@ -105,19 +109,30 @@ def _same_price(pairs: Any) -> Any:
 
 
 def _by_line(returns: Any, sold: Any) -> Any:
-    pairs = returns.inner_join(sold, [
-        returns.source == sold.sale_source, returns.returns_line_id == sold.sale_line_id,
-        sold.sold_at <= returns.ordered_at,
-    ])  # fmt: skip
-    return _pair(pairs, lambda _: ibis.literal(0).cast("int64"))
+    return _in_own_source_first(
+        returns, sold, lambda back: [back.returns_line_id == sold.sale_line_id, sold.sold_at <= back.ordered_at], 0
+    )
 
 
 def _by_order(returns: Any, sold: Any) -> Any:
-    pairs = returns.inner_join(sold, [
-        returns.source == sold.sale_source, returns.named == sold.sale_number,
-        returns.product_id == sold.sale_product, sold.sold_at <= returns.ordered_at,
-    ])  # fmt: skip
-    return _pair(pairs, lambda _: ibis.literal(1).cast("int64"))
+    return _in_own_source_first(
+        returns, sold,
+        lambda back: [back.named == sold.sale_number, back.product_id == sold.sale_product,
+                      sold.sold_at <= back.ordered_at], 1,
+    )  # fmt: skip
+
+
+def _in_own_source_first(returns: Any, sold: Any, meets: Any, level: int) -> Any:
+    """Pairs in which a return names its sale: in its own source, else, where it says so itself, in another one.
+
+    A file of refunds is a source of its own, and numbers of two systems may be the same by chance.
+    """
+    own = _pair(returns.inner_join(sold, [returns.source == sold.sale_source, *meets(returns)]),
+                lambda _: ibis.literal(level).cast("int64"))  # fmt: skip
+    lost = returns.filter(returns.told).anti_join(own, "turn")
+    other = _pair(lost.inner_join(sold, [lost.source != sold.sale_source, *meets(lost)]),
+                  lambda _: ibis.literal(level).cast("int64"))  # fmt: skip
+    return own.union(other)
 
 
 def _by_twin(returns: Any, sold: Any, order_twins: Any) -> Any:
@@ -135,7 +150,8 @@ def _by_twin(returns: Any, sold: Any, order_twins: Any) -> Any:
 def _by_customer(returns: Any, sold: Any, return_days: int) -> Any:
     """The LATEST sales of the product to the customer before the return: joined by their number, never all with all."""
     key = ["customer", "product"]
-    back = returns.filter(returns.customer.notnull()).mutate(product=returns.product_id)
+    # one that names what it gives back is not guessed at: that sale may lie before the history
+    back = returns.filter(returns.customer.notnull() & ~returns.told).mutate(product=returns.product_id)
     sold = sold.mutate(customer=sold.sale_customer, product=sold.sale_product)
     sold = sold.semi_join(back, key)
     nth = ibis.row_number().over(
@@ -169,7 +185,7 @@ def _round(pairs: Any) -> Any:
     return pairs.mutate(taken=ibis.least(wanted, pairs.free).cast(DECIMAL)).drop("had", "free")
 
 
-def _table(returns: Any, taken: Any) -> Any:
+def _table(returns: Any, taken: Any, standing: Any | None) -> Any:
     """One row per return and sale, and one for what was not matched, with the money split by units."""
     used = (taken.taken > 0) | ((taken.units == 0) & (taken.choice == 0))
     pieces = taken.filter(used).select(
@@ -177,7 +193,7 @@ def _table(returns: Any, taken: Any) -> Any:
     )
     told = pieces.group_by("turn").agg(matched=pieces.part.sum().cast(DECIMAL))
     rest = returns.left_join(told, "turn").drop("turn_right")
-    rest = rest.left_join(_why_left(returns, taken), "turn").drop("turn_right")
+    rest = rest.left_join(_why_left(returns, taken, standing), "turn").drop("turn_right")
     over = (rest.units - rest.matched.coalesce(ZERO)).cast(DECIMAL)
     rest = rest.filter((over > 0) | ((rest.units == 0) & rest.matched.isnull()))
     nothing = {"sale_order_id": ibis.null("string"), "sale_line_id": ibis.null("string"), "sale_day": ibis.null("date")}
@@ -196,12 +212,14 @@ def _table(returns: Any, taken: Any) -> Any:
     )  # fmt: skip
 
 
-def _why_left(returns: Any, taken: Any) -> Any:
+def _why_left(returns: Any, taken: Any, standing: Any | None) -> Any:
     """Per return that had a sale the number of the reason for what it could not take."""
     source = returns.select("turn", "source")
     pairs = taken.inner_join(source, "turn")
     sale = ["sale_source", "sale_line_id"]
     takers = pairs.filter((pairs.taken > 0) & (pairs.level <= 1)).select(*sale, taker="source", took="turn")
+    if standing is not None:
+        takers = takers.union(standing.select(*sale, "taker", took=ibis.literal(-1).cast("int64")))
     elsewhere = pairs.filter(pairs.level <= 1).inner_join(takers, sale)
     elsewhere = elsewhere.filter((elsewhere.taker != elsewhere.source) & (elsewhere.took < elsewhere.turn))
     elsewhere = elsewhere.select("turn").distinct().mutate(twice=ibis.literal(True))

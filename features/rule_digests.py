@@ -12,7 +12,7 @@ import pyarrow as pa
 from features.conversions import ASKED_UNIT, CODE
 from features.currencies import rates_of
 from features.engine import Engine
-from features.expressions import literal
+from features.expressions import file_literal, literal
 from features.judging import Door
 from features.sources import Source
 
@@ -28,7 +28,7 @@ def asks(source: Source) -> bool:
 
 def write_asked(door: Door, source: Source, rows: Path, file: Path) -> None:
     """Write what the rows of a landed file ask: (code, day) of foreign amounts, (product_id, unit) of quantities."""
-    read, parts = f"read_parquet({literal(str(rows))})", []
+    read, parts = f"read_parquet({file_literal(rows)})", []
     if {"currency", "ordered_at"} <= source.columns.keys():
         own = literal(door.intake.retailer.currency.strip().upper())
         parts.append(
@@ -74,7 +74,7 @@ def rule_digests(engine: Engine, asked: dict[str, Path]) -> dict[str, str]:
     """
     if not asked:
         return {}
-    listed = ", ".join(literal(str(file)) for file in asked.values())
+    listed = ", ".join(file_literal(file) for file in asked.values())
     rows: dict[str, Any] = dict(
         engine.rows(
             f"WITH asked AS (SELECT * FROM read_parquet([{listed}], filename = true)), found AS ("

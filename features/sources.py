@@ -1,5 +1,6 @@
 """What a recipe says about a retailer and its exports. The settings of models stand beside the models."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -12,6 +13,8 @@ from features.tables import SOURCE_TABLES
 
 Expression = Annotated[str, Field(min_length=1, description="an SQL scalar expression over the export's columns")]
 
+
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 Kind = Literal["auto", "parquet", "csv", "jsonl", "excel", "sqlite", "postgres", "mysql", "ibis"]
 
@@ -57,8 +60,8 @@ class Orders(Settings):
     """How orders of several systems are put together, and what comes back is laid to its order."""
 
     twin_minutes: int = Field(
-        default=30, ge=0, description="orders of two sources are one when customer, location, products and amount are "
-        "the same and no more than this lies between them; 0 for never"
+        default=30, ge=0, le=43_200, description="orders of two sources are one when customer, location, products and "
+        "amount are the same and no more than this lies between them; 0 for never"
     )  # fmt: skip
     return_days: int = Field(
         default=365, ge=0, le=36_500, description="how long a product may come back without an order number"
@@ -200,6 +203,14 @@ class Intake(Settings):
         if not any(source.table == "order_lines" for source in self.sources.values()):
             raise ValueError("no source fills order_lines: without purchases there is nothing to learn from")
         return self
+
+    @field_validator("sources")
+    @classmethod
+    def _plain_names(cls, sources: dict[str, Source]) -> dict[str, Source]:
+        for name in sources:
+            if not PLAIN_NAME.fullmatch(name):  # folders are named so
+                raise ValueError(f"{name!r} names a source: letters, digits, '_' and '-' only, a letter or digit first")
+        return sources
 
     def of_table(self, table: str) -> dict[str, Source]:
         return {name: source for name, source in self.sources.items() if source.table == table}

@@ -19,7 +19,7 @@ from features.identity import account_id, accounts_of, consents_of, links_of
 from features.judging import ORIGINAL, REASON
 from features.ledger import Ledger
 from features.lines import COLUMNS
-from features.orders import demand_place, is_gift, order_headers
+from features.orders import demand_place, is_gift, order_headers, without_twins
 from features.people import anonymous, customers_of_accounts, erased_accounts, without
 from features.resolution import resolve
 from features.returns import is_return, matched_returns
@@ -69,13 +69,14 @@ class _Chain:
         if erased is not None:
             lines, links = anonymous(lines, erased), None if links is None else without(links, erased)
         lines = self.engine.keep("every_line", lines)
-        live, receipts, dropped = lines.filter(lines.status == "completed"), None, None
+        live, receipts, dropped, elsewhere = lines.filter(lines.status == "completed"), None, None, None
         if len(self.sources) > 1:
             headers = self.engine.keep("headers", order_headers(lines))
             dropped = self._twins(headers, every_link)
             gone = dropped.filter(dropped.kept_order_id.notnull())
-            live = live.anti_join(gone, ["order_id", "day"])
+            live = without_twins(live, gone)
             receipts = receipt_links(dropped, headers)
+            elsewhere = headers.semi_join(gone, ["order_id", "day"]).filter(headers.account_id.notnull())
         bundles = self._table("bundles")
         live = self.engine.keep("live_lines", live if bundles is None else exploded(live, bundles))
         history = self._written("purchase_history", purchase_history(live))
@@ -86,7 +87,7 @@ class _Chain:
             back = is_return(live)
             found = matched_returns(self.engine, live.filter(back), live.filter(~back), self.intake.orders, dropped)
             self._written("returns", found)
-        self._people(history, links, receipts, consents, decisions)
+        self._people(history, elsewhere, links, receipts, consents, decisions)
         return self.written
 
     def _written(self, name: str, rows: Any) -> Any:
@@ -164,10 +165,13 @@ class _Chain:
         return self._written("order_twins", twins(self.engine, pairs))
 
     def _people(
-        self, history: Any, links: Any | None, receipts: Any | None, consents: Any | None, decisions: Any | None
-    ) -> None:
+        self, history: Any, elsewhere: Any | None, links: Any | None, receipts: Any | None, consents: Any | None,
+        decisions: Any | None,
+    ) -> None:  # fmt: skip
         bought = history.filter(history.account_id.notnull())
-        accounts = self.engine.keep("who_accounts", accounts_of(bought, links, ALWAYS))
+        named = ["account_id", "channel", "day"]
+        seen = bought.select(named) if elsewhere is None else bought.select(named).union(elsewhere.select(named))
+        accounts = self.engine.keep("who_accounts", accounts_of(seen, links, ALWAYS))
         sold = bought.net_units > 0
         days = bought.group_by("account_id").agg(
             first_purchase_on=bought.day.min(where=sold), last_purchase_on=bought.day.max(where=sold)

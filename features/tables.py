@@ -119,6 +119,7 @@ ORDER_LINES = Table(
     checks=(
         Check("quantity > 0 AND net_amount < 0", "net_amount is negative on a sale"),
         Check("quantity < 0 AND net_amount > 0", "net_amount is positive on a return"),
+        Check("fulfilled_at > ordered_at + INTERVAL 400 DAY", "fulfilled_at is more than 400 days after ordered_at"),
     ),
 )  # fmt: skip
 

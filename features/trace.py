@@ -15,7 +15,7 @@ import pyarrow.dataset as pads
 
 from features.engine import Engine
 from features.errors import HistoryError
-from features.expressions import literal
+from features.expressions import file_literal, literal
 from features.ledger import Ledger
 from features.trace_lines import LandedRows, Version, versions_of
 from features.workspace import Snapshot, Workspace
@@ -138,7 +138,7 @@ class _Search:
     def _read(self, files: list[Path], where: str) -> list[Row]:
         if not files:
             return []
-        listed = ", ".join(literal(str(file)) for file in files)
+        listed = ", ".join(file_literal(file) for file in files)
         rows: list[Row] = self.engine.run(
             f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false) WHERE {where} ORDER BY ALL"
         ).to_arrow_table().to_pylist()  # fmt: skip

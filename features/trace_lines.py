@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from features.channels.export import ROW
 from features.engine import Engine
-from features.expressions import literal
+from features.expressions import file_literal, literal
 from features.judging import REASON
 from features.landing import LANDED_ID, Landed
 from features.ledger import FOLDER
@@ -85,10 +85,10 @@ class LandedRows:
         found: dict[Key, dict[str, Any]] = {}
         every = list(landed)
         for numbered in (False, True):
-            files = [str(one.parquet(self.workspace)) for one in every if one.numbered == numbered]
+            files = [file_literal(one.parquet(self.workspace)) for one in every if one.numbered == numbered]
             if not files:
                 continue
-            listed = ", ".join(map(literal, files))
+            listed = ", ".join(files)
             query = (
                 f"SELECT {', '.join(READ)}, {REASON} AS reason, {LANDED_ID} AS file, "
                 f"{ROW if numbered else 'file_row_number'} AS row FROM read_parquet([{listed}], filename = true, "
@@ -126,7 +126,7 @@ class LandedRows:
         listed = ", ".join(f"({literal(file)}, {row})" for file, row in sorted(keys))
         rows = self.engine.rows(
             f"WITH asked(file, row) AS (VALUES {listed}) SELECT file, row, by_file, by_row, same FROM "
-            f"read_parquet({literal(str(self.snapshot.folder / LOSERS))}) AS losing WHERE EXISTS (SELECT 1 FROM asked "
+            f"read_parquet({file_literal(self.snapshot.folder / LOSERS)}) AS losing WHERE EXISTS (SELECT 1 FROM asked "
             "WHERE (asked.file = losing.file AND asked.row = losing.row) OR "
             "(asked.file = losing.by_file AND asked.row = losing.by_row))"
         )

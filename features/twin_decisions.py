@@ -55,7 +55,7 @@ def receipt_links(order_twins: Any, headers: Any) -> Any:
 def _judged(candidates: Any) -> Any:
     """The better evidence of each pair, how many orders of one source are `alike`, and whether it is `usable`."""
     ends = [*ORDER, "candidate_order_id", "candidate_day"]
-    window = ibis.window(group_by=ends, order_by=candidates.evidence.desc())
+    window = ibis.window(group_by=ends, order_by=[candidates.evidence.desc(), candidates.borne_out.desc()])
     best = candidates.mutate(nth=ibis.row_number().over(window))
     best = best.filter(best.nth == 0).drop("nth")
     numbered = best.evidence == NUMBER

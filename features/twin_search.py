@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 from datetime import date, timedelta
+from typing import Any
 
 import ibis
 
 from features.engine import SHARED, Engine
-from features.expressions import literal
+from features.expressions import file_literal
 from features.ledger import Ledger
 from features.lines import Lines
 from features.orders import order_headers
@@ -32,10 +33,12 @@ class TwinSearch:
     def run(self, touched: Collection[date], links: str | None, step: Step) -> set[date]:
         """Decide the twins anew where lines of `touched` days changed; returns the days with other decisions.
 
-        `links` is a relation of identity links (account_id, value_hash, linked_on), of which those that are new
-        since the former snapshot are flagged by `fresh`; None where there are none.
+        `links` is a relation of identity links (account_id, value_hash, linked_on), None where there are none; those
+        that are others than in the former snapshot stand in the relation moved_links, as they are and as they were.
         """
-        self.engine.run("CREATE OR REPLACE TEMP TABLE dropped_orders (order_id VARCHAR, day DATE)")
+        self.engine.run(
+            "CREATE OR REPLACE TEMP TABLE dropped_orders (order_id VARCHAR, day DATE, kept_order_id VARCHAR)"
+        )
         if not self.lines.several:
             return set()
         days = self._widened(touched)
@@ -43,7 +46,7 @@ class TwinSearch:
             self._write_headers(group)
             step.advance(0)
         self._link(HEADERS, days)
-        asked = self._widened(self._asked(touched, links))
+        asked = self._widened(self._asked(touched))
         for group in chunks(asked, self.counts, CHUNK_LINES, self.parts.form):
             self._write_pairs(group, links)
             step.advance(0)
@@ -65,24 +68,24 @@ class TwinSearch:
         self.engine.share("chunk_headers", self.engine.ibis.compile(headers))
         self.parts.write(HEADERS, f"{SHARED}.chunk_headers", days, ["day", "order_id"], shared=True)
 
-    def _asked(self, touched: Collection[date], links: str | None) -> set[date]:
+    def _asked(self, touched: Collection[date]) -> set[date]:
         """Days with orders that may have become twins, or may be none any more."""
         if self.former is None:
             return set(self.counts)
-        asked = {day + timedelta(days=later) for day in touched for later in range(NUMBER_DAYS + 1)}
-        if links is not None:
-            asked |= self._days_of_fresh(links)
+        asked = {day + timedelta(days=later) for day in touched for later in range(NUMBER_DAYS + 2)}
+        asked |= self._days_of_moved_links()
         return asked & (set(self.counts) | set(touched))
 
-    def _days_of_fresh(self, links: str) -> set[date]:
-        """Days on which accounts ordered that share evidence which is new."""
+    def _days_of_moved_links(self) -> set[date]:
+        """Days on which accounts ordered that share, or shared, evidence which came, went or changed its day."""
         files = self._files(HEADERS)
+        if not files:
+            return set()
         rows = self.engine.rows(
-            f"WITH moved AS (SELECT account_id, min(coalesce(fresh.linked_on, {NO_DAY})) AS since FROM "
-            f"{links} AS every "
-            f"JOIN (SELECT value_hash, min(coalesce(linked_on, {NO_DAY})) AS linked_on FROM {links} WHERE fresh "
-            "GROUP BY 1) AS fresh USING (value_hash) GROUP BY account_id) "
-            f"SELECT DISTINCT day FROM {files} JOIN moved ON asker = moved.account_id WHERE day >= since"
+            f"WITH moved AS (SELECT value_hash, min(coalesce(linked_on, {NO_DAY})) AS since FROM moved_links "
+            "GROUP BY 1), holders AS (SELECT account_id, min(since) AS since FROM moved_links JOIN moved USING "
+            f"(value_hash) GROUP BY 1) SELECT DISTINCT day FROM {files} JOIN holders ON asker = holders.account_id "
+            "WHERE day >= since"
         )
         return {row[0] for row in rows}
 
@@ -93,7 +96,7 @@ class TwinSearch:
             inside = [first + timedelta(days=step) for step in range((last - first).days + 1)]
             wanted = {self.parts.form.file(start) for start, _ in self.parts.form.partitions(inside)}
             names = {name: rows for name, rows in names.items() if name in wanted}
-        listed = ", ".join(literal(str(self.parts.folder / table / name)) for name in sorted(names))
+        listed = ", ".join(file_literal(self.parts.folder / table / name) for name in sorted(names))
         return f"read_parquet([{listed}], hive_partitioning = false)" if listed else ""
 
     def headers(self) -> str:
@@ -102,12 +105,12 @@ class TwinSearch:
         return "every_header"
 
     def _write_pairs(self, days: list[date], links: str | None) -> None:
-        files = self._files(HEADERS, days[0] - timedelta(days=NUMBER_DAYS), days[-1])
+        first = days[0] - timedelta(days=NUMBER_DAYS + 1)  # hours of 30 days may lie on 31 where summer begins
+        files = self._files(HEADERS, first, days[-1])
         if not files:
             return
         self.engine.run(
-            f"CREATE OR REPLACE TEMP VIEW context_headers AS SELECT * FROM {files} "
-            f"WHERE day >= DATE '{days[0] - timedelta(days=NUMBER_DAYS)}'"
+            f"CREATE OR REPLACE TEMP VIEW context_headers AS SELECT * FROM {files} WHERE day >= DATE '{first}'"
         )
         headers = self.engine.ibis.table("context_headers").mutate(customer_id=ibis._.asker)
         evidence = shared_evidence(self.engine.ibis.table(links), self.lines.intake.identity) if links else None
@@ -129,7 +132,7 @@ class TwinSearch:
             return self._changed(former, "SELECT NULL::VARCHAR, NULL::DATE, NULL::VARCHAR WHERE false")
         later = f" WHERE day >= DATE '{since}'" if since else ""
         self.engine.run(f"CREATE OR REPLACE TEMP VIEW every_pair AS SELECT * FROM {pairs}{later}")
-        decided = self.engine.ibis.read_parquet(former, table_name="former_twins") if former else None
+        decided = self._standing(former) if former else None
         found = twins(self.engine, self.engine.ibis.table("every_pair"), decided, since)
         if decided is not None and since is not None:
             found = decided.filter(decided.day < since).union(found.select(*decided.columns))
@@ -137,14 +140,23 @@ class TwinSearch:
         count = write_table(self.engine, rows, self.parts.folder / "order_twins", ["day", "order_id"])
         self.ledger.rows["order_twins"] = {"part.parquet": count}
         self.engine.run(
-            "INSERT INTO dropped_orders SELECT order_id, day FROM order_twins WHERE kept_order_id IS NOT NULL"
+            "INSERT INTO dropped_orders SELECT order_id, day, kept_order_id FROM order_twins "
+            "WHERE kept_order_id IS NOT NULL"
         )
         return self._changed(former, "SELECT order_id, day, kept_order_id FROM order_twins")
 
+    def _standing(self, former: str) -> Any:
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP VIEW former_twins AS SELECT * FROM read_parquet({file_literal(former)})"
+        )
+        return self.engine.ibis.table("former_twins")
+
     def _changed(self, former: str | None, now: str) -> set[date]:
-        if former is None:
-            return set()
-        old = f"SELECT order_id, day, kept_order_id FROM read_parquet({literal(former)})"
+        if self.former is None:
+            return set()  # everything is made anew as it is
+        old = "SELECT NULL::VARCHAR AS order_id, NULL::DATE AS day, NULL::VARCHAR AS kept_order_id WHERE false"
+        if former is not None:
+            old = f"SELECT order_id, day, kept_order_id FROM read_parquet({file_literal(former)})"
         rows = self.engine.rows(
             f"SELECT DISTINCT day FROM ((({old}) EXCEPT ({now})) UNION ALL (({now}) EXCEPT ({old})))"
         )

@@ -13,15 +13,10 @@ from features.sources import Identity, Orders
 NUMBER, BASKET = "order-number", "basket"
 ALWAYS = ibis.date(1900, 1, 1)
 NUMBER_DAYS = 30  # how far apart two systems may date one order number
+NEAR_DAYS, NEARLY = 3, 3  # apart no more, by no more than a third: two records of one number and shop are one order
 MOST_ALIKE = 8  # beyond this many earlier orders that fit nothing is told apart
 TURN = ("ordered_at", "source", "order_id", "day")
 CARRIED = ("source", "ordered_at", "net_amount", "cancelled", "location_id", "customer_id")
-
-
-def with_customers(headers: Any, customers: Any) -> Any:
-    """Add `customer_id` to the headers from (account_id, customer_id); null for an anonymous order."""
-    known = customers.select(_account="account_id", customer_id="customer_id")
-    return headers.left_join(known, headers.account_id == known._account).drop("_account")
 
 
 def shared_evidence(links: Any, identity: Identity) -> Any:
@@ -76,7 +71,9 @@ def _number_pairs(headers: Any) -> Any:
     by_number = _oriented(one, other, one.external_order_id == other.order_number)
     third = naming.view()
     by_external = _oriented(one, third, one.external_order_id == third.external_order_id)
-    return by_number.union(by_external).distinct()
+    pairs = by_number.union(by_external).distinct()
+    # numbers that begin anew every day fit orders far and wide: what nothing bears out is shown of a day's distance
+    return pairs.filter(pairs.borne_out | (pairs.seconds_apart <= 86_400))
 
 
 def _few_per_day(headers: Any, number: str) -> Any:
@@ -123,11 +120,15 @@ def _before(one: Any, other: Any) -> Any:
 
 
 def _pair(later: Any, earlier: Any, evidence: str) -> dict[str, Any]:
-    same = {name: later[name] == earlier[name] for name in ("location_id", "net_amount", "customer_id")}
+    # a number alone, or with a shop, may be an accident: what was bought, or who bought it, must agree, or nearly so
     anywhere = (later.location_id == "all") | (earlier.location_id == "all")
-    borne_out = anywhere
-    for agrees in same.values():
-        borne_out = borne_out | agrees.coalesce(False)
+    one, other = (orders.net_amount.cast("float64") for orders in (later, earlier))
+    near = (one - other).abs() * NEARLY <= ibis.greatest(one, other)
+    soon = later.second - earlier.second <= NEAR_DAYS * 86_400
+    alike = (near.coalesce(False) & soon) | (later.basket == earlier.basket).coalesce(False)
+    borne_out = ((later.location_id == earlier.location_id) | anywhere).coalesce(False) & alike
+    for name in ("net_amount", "customer_id"):
+        borne_out = borne_out | (later[name] == earlier[name]).coalesce(False)
     return {
         "order_id": later.order_id, "day": later.day, "order_number": later.order_number,
         "products": later.products,

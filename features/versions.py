@@ -8,13 +8,13 @@ has it most often says, or once where the recipe calls identical lines duplicate
 All of it depends on what the files hold, never on when they came.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from features.channels.export import ROW
 from features.engine import Engine
-from features.expressions import literal, quoted
+from features.expressions import file_literal, literal, quoted
 from features.landing import KEY, Landed, rows_sql
 from features.sources import Intake
 from features.tables import ORDER_LINES
@@ -51,7 +51,7 @@ class Versions:
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE changed_keys AS SELECT DISTINCT {KEY} FROM ({keys})")
         ids = ", ".join(literal(landed.id) for landed in live)
         self.engine.run(
-            f"INSERT INTO {LOSERS} SELECT * FROM read_parquet({literal(str(before))}) WHERE source = {literal(source)} "
+            f"INSERT INTO {LOSERS} SELECT * FROM read_parquet({file_literal(before)}) WHERE source = {literal(source)} "
             f"AND file IN ({ids}) AND line_key NOT IN (SELECT {KEY} FROM changed_keys)"
         )
 
@@ -104,11 +104,11 @@ class Versions:
         rows = self.engine.rows(f"SELECT source, count(*), count(*) FILTER (NOT same) FROM {LOSERS} GROUP BY source")
         return {source: (losers, replaced) for source, losers, replaced in rows}
 
-    def changed_days(self, before: Path | None, gone: Collection[str]) -> set[Any]:
+    def changed_days(self, before: Path | None) -> set[Any]:
         """Days of the rows that counted before and do not now, or the other way round."""
         if before is None:
             return set()
-        old = f"SELECT source, file, row, day FROM read_parquet({literal(str(before))})"
+        old = f"SELECT source, file, row, day FROM read_parquet({file_literal(before)})"
         new = f"SELECT source, file, row, day FROM {LOSERS}"
         query = f"SELECT DISTINCT day FROM (({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))"
         return {row[0] for row in self.engine.rows(query)}

@@ -13,7 +13,7 @@ from features.alike import likeness_by, reported, with_likeness
 from features.decisions import decisions_table, read_decisions
 from features.described import named
 from features.engine import Engine, engine_in
-from features.expressions import literal
+from features.expressions import file_literal, literal
 from features.identity import account_sql, accounts_of
 from features.ledger import FOLDER
 from features.people import customers_of_accounts, erased_accounts
@@ -82,22 +82,22 @@ class Who:
                         table("wishes"), self.intake.identity)  # fmt: skip
 
     def linked_before(self, before: Path | None, folder: Path) -> None:
-        """Make the relation twin_links, by hashed accounts: links that the snapshot before has not are `fresh`."""
+        """Make the relations twin_links, by hashed accounts, and moved_links: all links of values of which one moved.
+
+        A link moved that came, went or has another day than in the snapshot before; its value's links are given as
+        they are and as they were.
+        """
         now = "SELECT md5(account_id) AS account_id, value_hash, linked_on FROM every_link WHERE kind <> 'device'"
-        self.engine.run(f"CREATE OR REPLACE TEMP TABLE hashed_links AS SELECT DISTINCT * FROM ({now})")
-        self.engine.run(
-            f"COPY (FROM hashed_links ORDER BY ALL) TO {literal(str(folder / TWIN_LINKS))} (FORMAT parquet)"
-        )
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE twin_links AS SELECT DISTINCT * FROM ({now})")
+        self.engine.run(f"COPY (FROM twin_links ORDER BY ALL) TO {literal(str(folder / TWIN_LINKS))} (FORMAT parquet)")
         file = before / TWIN_LINKS if before is not None else None
-        moved = "SELECT value_hash FROM hashed_links"
+        old = "FROM twin_links WHERE false"
         if file is not None and file.is_file():
-            old = f"FROM read_parquet({literal(str(file))})"
-            moved = (
-                f"SELECT value_hash FROM (({old} EXCEPT FROM hashed_links) UNION ALL (FROM hashed_links EXCEPT {old}))"
-            )
+            old = f"SELECT account_id, value_hash, linked_on FROM read_parquet({file_literal(file)})"
+        moved = f"(({old}) EXCEPT FROM twin_links) UNION ALL (FROM twin_links EXCEPT ({old}))"
         self.engine.run(
-            f"CREATE OR REPLACE TEMP TABLE twin_links AS WITH moved AS ({moved}) SELECT *, value_hash IN "
-            "(SELECT value_hash FROM moved) AS fresh FROM hashed_links"
+            f"CREATE OR REPLACE TEMP TABLE moved_links AS SELECT * FROM (({old}) UNION FROM twin_links) "
+            f"WHERE value_hash IN (SELECT value_hash FROM ({moved}))"
         )
 
     def write(self, folder: Path, visits: str, receipts: Any | None, last_day: date) -> dict[str, int]:
@@ -109,7 +109,10 @@ class Who:
         self._gather(visits, receipts)
         links = "SELECT account_id, kind, value_hash, linked_on FROM who_links ORDER BY ALL"
         self.engine.run(f"COPY ({links}) TO {literal(str(folder / LINKS))} (FORMAT parquet, COMPRESSION zstd)")
-        decided = f"COPY (SELECT * FROM decisions ORDER BY ALL) TO {literal(str(folder / DECISIONS))} (FORMAT parquet)"
+        decided = (
+            "COPY (SELECT * FROM decisions WHERE account_id NOT IN (SELECT account_id FROM erased_accounts) "
+            f"ORDER BY ALL) TO {literal(str(folder / DECISIONS))} (FORMAT parquet)"
+        )
         if self._decisions() is not None:
             self.engine.run(decided)
         table, alike = self.engine.ibis.table, self.intake.identity.probabilistic
@@ -169,19 +172,20 @@ def accounts_as_of(snapshot: Snapshot, as_of: date) -> pa.Table:
     Links and decisions that came later join nobody, and evidence that came to be shared later still joins.
     """
     links = snapshot.folder / LINKS
-    if as_of >= snapshot.last_day or not links.is_file() or not _has_rows(links):
+    evidence = (snapshot.folder / DECISIONS).is_file() or (links.is_file() and _has_rows(links))
+    if as_of >= snapshot.last_day or not evidence:
         return snapshot.read("accounts", columns=["account_id", "customer_id"]).group_by(
             ["account_id", "customer_id"]
         ).aggregate([])  # fmt: skip
     identity = Identity.model_validate(snapshot.facts["recipe"]["identity"])
     with engine_in(Path(mkdtemp(prefix="onebasket-"))) as engine:
         accounts = str(snapshot.folder / "accounts" / "part.parquet")
-        engine.run(f"CREATE TEMP VIEW accounts AS SELECT * FROM read_parquet({literal(accounts)})")
-        engine.run(f"CREATE TEMP VIEW links AS SELECT * FROM read_parquet({literal(str(links))})")
+        engine.run(f"CREATE TEMP VIEW accounts AS SELECT * FROM read_parquet({file_literal(accounts)})")
+        engine.run(f"CREATE TEMP VIEW links AS SELECT * FROM read_parquet({file_literal(links)})")
         decided = None
         if (snapshot.folder / DECISIONS).is_file():
             engine.run(
-                f"CREATE TEMP VIEW decided AS SELECT * FROM read_parquet({literal(str(snapshot.folder / DECISIONS))})"
+                f"CREATE TEMP VIEW decided AS SELECT * FROM read_parquet({file_literal(snapshot.folder / DECISIONS)})"
             )
             decided = engine.ibis.table("decided")
         found = resolve(engine, engine.ibis.table("accounts").drop("customer_id"), engine.ibis.table("links"), decided,

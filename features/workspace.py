@@ -29,6 +29,7 @@ import pyarrow.dataset as pads
 from filelock import FileLock, Timeout
 
 from features.errors import NotIngested, WorkspaceBusy, WorkspaceError
+from features.expressions import no_pattern
 
 UNFINISHED = ".unfinished-"
 KEPT_SNAPSHOTS = 3
@@ -64,7 +65,7 @@ class Snapshot:
 
     def files(self, table: str) -> str:
         """The glob of a table's parquet files, for DuckDB."""
-        return str(self.folder / table / "**" / "*.parquet")
+        return no_pattern(self.folder / table) + "/**/*.parquet"
 
     def read(self, table: str, where: pads.Expression | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a table into memory: `columns` of it, and the rows for which the pyarrow expression `where` holds."""

@@ -42,24 +42,6 @@ def write_months(engine: Engine, rows: Any, folder: Path, order: Sequence[str], 
     return written
 
 
-def write_bulk(engine: Engine, rows: Any, folder: Path, day: str) -> int:
-    """Write an Ibis table by month as `write_months` does, in one pass and in the order that it is read in.
-
-    For tables whose sorting would cost more than all else. One thread, so that the same rows give the same bytes.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    query = f"SELECT *, strftime({quoted(day)}, '%Y-%m') AS month FROM ({engine.ibis.compile(rows)})"
-    engine.run("SET threads = 1")
-    with told(f"writing {folder.name}", WorkspaceError):
-        done = engine.rows(
-            f"COPY ({query}) TO {literal(str(folder))} ({PARQUET}, PARTITION_BY (month), OVERWRITE_OR_IGNORE)"
-        )
-    engine.run("RESET threads")
-    if not done[0][0]:
-        return _copy(engine, rows, folder / "part.parquet", [day])
-    return int(done[0][0])
-
-
 def _next(month: date) -> date:
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 

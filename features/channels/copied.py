@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from features.channels.export import Export, Wanted, counted
 from features.engine import Engine
 from features.errors import SourceError
-from features.expressions import literal, quoted
+from features.expressions import file_literal, quoted
 
 ROWS = 50_000  # of one batch
 
@@ -43,7 +43,7 @@ class Copied:
         )
         query = (
             f"SELECT count(*), bit_xor(hash), sum(CAST(hash % 1000000000000007 AS HUGEINT)) "
-            f"FROM (SELECT {row} AS hash FROM read_parquet({literal(str(self.file))}))"
+            f"FROM (SELECT {row} AS hash FROM read_parquet({file_literal(self.file)}))"
         )
         facts = [self.select.split(" FROM read_parquet", 1)[0], *map(str, engine.rows(query)[0])]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -70,7 +70,7 @@ def copy_of(wanted: Wanted) -> Path:
 
 def as_written(wanted: Wanted) -> Copied:
     """A copy whose parquet types are those of its columns."""
-    return Copied(copy_of(wanted), f"SELECT * FROM read_parquet({literal(str(copy_of(wanted)))})")
+    return Copied(copy_of(wanted), f"SELECT * FROM read_parquet({file_literal(copy_of(wanted))})")
 
 
 def as_types(wanted: Wanted, types: dict[str, str]) -> Copied:
@@ -79,7 +79,7 @@ def as_types(wanted: Wanted, types: dict[str, str]) -> Copied:
         quoted(name) if kind == "VARCHAR" else f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}"
         for name, kind in types.items()
     )
-    return Copied(copy_of(wanted), f"SELECT {columns} FROM read_parquet({literal(str(copy_of(wanted)))})")
+    return Copied(copy_of(wanted), f"SELECT {columns} FROM read_parquet({file_literal(copy_of(wanted))})")
 
 
 def copy_values(wanted: Wanted, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Copied:
@@ -122,7 +122,7 @@ def decimal_type(wanted: Wanted, column: str) -> str:
     query = (
         "SELECT max(length(split_part(trim(n, '-'), '.', 1))), max(length(split_part(n, '.', 2))), "
         "coalesce(bool_and(regexp_full_match(n, '-?\\d+(\\.\\d+)?')), false) "
-        f"FROM (SELECT {quoted(column)} AS n FROM read_parquet({literal(str(copy_of(wanted)))}) "
+        f"FROM (SELECT {quoted(column)} AS n FROM read_parquet({file_literal(copy_of(wanted))}) "
         f"WHERE {quoted(column)} IS NOT NULL)"
     )
     whole, parts, numbers = wanted.engine.rows(query)[0]

@@ -19,7 +19,7 @@ from features.channels.export import Broken, Export, Wanted, counted
 from features.channels.lines import LONGEST, Records, records_of
 from features.channels.plain import CR, LF, MOST_LINES, Shape, plain
 from features.errors import RecipeError, SourceError
-from features.expressions import literal
+from features.expressions import file_literal, literal
 
 AT_ONCE = 2  # blocks looked at in parallel
 SMALL = 64 * 1024  # bytes; a faulty block is looked at in smaller ones, and the smallest line by line
@@ -154,4 +154,4 @@ def _relation(place: Path, header: list[str], shape: Shape, records: Records, ha
         options.append("parallel = false")
     if records.long:
         options.append(f"max_line_size = {4 * LONGEST}")
-    return f"read_csv({literal(str(place))}, {', '.join(options)})"
+    return f"read_csv({file_literal(place)}, {', '.join(options)})"

@@ -14,7 +14,7 @@ from features.channels.blocks import BLOCK, LONGEST_LINE, Blocks, encoding_of, i
 from features.channels.export import ROW, Broken, Export, Wanted
 from features.channels.plain import CR, LF, LONG
 from features.errors import SourceError
-from features.expressions import literal, quoted
+from features.expressions import file_literal, literal, quoted
 
 DIGITS = bytes(ord("0") if chr(sign).isdigit() and sign < 128 else sign for sign in range(256))
 LONG_NUMBER = b"0" * 16  # longer ones are beyond what a float holds to the last digit
@@ -79,7 +79,7 @@ def _texts(place: Path, found: Lines) -> str:
     end = "\\r\\n" if found.returns else "\\n"
     size = f", max_line_size = {LONGEST_LINE}" if found.long else ""
     return (
-        f"(SELECT text FROM read_csv({literal(str(place))}, columns = {{'text': 'VARCHAR'}}, auto_detect = false, "
+        f"(SELECT text FROM read_csv({file_literal(place)}, columns = {{'text': 'VARCHAR'}}, auto_detect = false, "
         f"header = false, delim = '\x01', quote = '', escape = '', new_line = '{end}'{size}))"
     )
 

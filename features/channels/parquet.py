@@ -4,15 +4,15 @@ from pathlib import Path
 
 from features.channels.export import ROW, Export, Wanted
 from features.errors import SourceError
-from features.expressions import literal, quoted
+from features.expressions import file_literal, quoted
 
 
 def read_parquet(wanted: Wanted) -> Export:
     """Open a parquet file."""
     _check_ends(wanted.name, wanted.file)
     place, rows = (
-        literal(str(wanted.file)),
-        int(wanted.engine.rows(f"SELECT num_rows FROM parquet_file_metadata({literal(str(wanted.file))})")[0][0]),
+        file_literal(wanted.file),
+        int(wanted.engine.rows(f"SELECT num_rows FROM parquet_file_metadata({file_literal(wanted.file)})")[0][0]),
     )
     if not wanted.numbered:
         return wanted.export(f"SELECT * FROM read_parquet({place}, hive_partitioning = false)", (), rows)

@@ -15,7 +15,7 @@ from features.engine import Engine, engine_in
 from features.orders import order_headers
 from features.sources import Orders
 from features.twin_decisions import receipt_links, twins
-from features.twins import twin_candidates, with_customers
+from features.twins import twin_candidates
 from tests.fixtures.hand_lines import line, rows_of, table
 
 PEOPLE = {"ann": "A", "ann-app": "A", "bob": "B"}
@@ -29,8 +29,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def headers_of(engine: Engine, *lines: Any) -> Any:
-    people = ibis.memtable(pa.table({"account_id": list(PEOPLE), "customer_id": list(PEOPLE.values())}))
-    headers = with_customers(order_headers(table(*lines)), people)
+    people = ibis.memtable(pa.table({"_account": list(PEOPLE), "customer_id": list(PEOPLE.values())}))
+    headers = order_headers(table(*lines))
+    headers = headers.left_join(people, headers.account_id == people._account).drop("_account")
     return engine.ibis.create_table("headers", headers.to_pyarrow(), overwrite=True)
 
 
