@@ -90,9 +90,10 @@ class Scalar:
     personal: frozenset[str] = frozenset()
 
 
-def scalar(expression: str, columns: Collection[str], place: str) -> Scalar:
+def scalar(expression: str, columns: Collection[str], place: str, country: str | None = None) -> Scalar:
     """Check an expression over `columns` and make its casts give null instead of failing.
 
+    `country` (ISO 3166) is where telephone numbers without a country code belong.
     Raises RecipeError naming `place` when it is no expression, reaches beyond the row, or names an unknown column.
     """
     tree = _parse(expression, place)
@@ -104,9 +105,11 @@ def scalar(expression: str, columns: Collection[str], place: str) -> Scalar:
         if not isinstance(node, exp.TryCast) and node.find_ancestor(*CONDITIONAL) is None
         and not isinstance(node.this, exp.Literal)
     ]  # fmt: skip
-    failing = [f"(({_safe_sql(node.this)}) IS NOT NULL AND ({_safe_sql(node)}) IS NULL)" for node in casts]
+    failing = [
+        f"(({_safe_sql(node.this, country)}) IS NOT NULL AND ({_safe_sql(node, country)}) IS NULL)" for node in casts
+    ]
     return Scalar(
-        _safe_sql(tree),
+        _safe_sql(tree, country),
         " OR ".join(failing) or None,
         all(_passes_null(node, tree) for node in casts),
         frozenset(column.name for column in tree.find_all(exp.Column)),
@@ -209,27 +212,27 @@ def _some(columns: Collection[str]) -> str:
     return ", ".join(shown) + (f" and {len(columns) - 20} more" if len(columns) > len(shown) else "")
 
 
-def _safe_sql(tree: exp.Expression) -> str:
-    return str(tree.transform(_safely).sql(DIALECT, identify=True))  # a column may be named as a keyword
+def _safe_sql(tree: exp.Expression, country: str | None) -> str:
+    return str(tree.transform(_safely, country).sql(DIALECT, identify=True))  # a column may be named as a keyword
 
 
-def _safely(node: exp.Expression) -> exp.Expression:
+def _safely(node: exp.Expression, country: str | None) -> exp.Expression:
     if type(node) is exp.Cast:
         return exp.TryCast(**{key: value.copy() if isinstance(value, exp.Expression) else value
                               for key, value in node.args.items()})  # fmt: skip
     if isinstance(node, exp.StrToTime):
         return exp.Anonymous(this="try_strptime", expressions=[node.this.copy(), exp.Literal.string(_format(node))])
     if isinstance(node, exp.Anonymous) and node.name.lower() == KEYED_HASH:
-        return _hash_call(node)
+        return _hash_call(node, country)
     return node
 
 
-def _hash_call(node: exp.Anonymous) -> exp.Expression:
+def _hash_call(node: exp.Anonymous, country: str | None) -> exp.Expression:
     from features.keyed_hash import hashed  # it writes SQL with this file's quoting
 
     kind = node.expressions[0].sql(DIALECT) if len(node.expressions) == 2 else literal(PLAIN_KIND)
-    value = f"CAST({_safe_sql(node.expressions[-1])} AS VARCHAR)"
-    return sqlglot.parse_one(f"({hashed(value, kind)})", dialect=DIALECT)
+    value = f"CAST({_safe_sql(node.expressions[-1], country)} AS VARCHAR)"
+    return sqlglot.parse_one(f"({hashed(value, kind, country)})", dialect=DIALECT)
 
 
 def _format(node: exp.StrToTime) -> str:

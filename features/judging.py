@@ -123,7 +123,7 @@ def judged(door: Door, name: str, export: Export) -> Any:
     """
     source = door.intake.sources[name]
     scalars = {
-        column: scalar(text, export.columns, f"sources.{name}.columns.{column}")
+        column: scalar(text, export.columns, f"sources.{name}.columns.{column}", door.intake.retailer.country)
         for column, text in source.columns.items()
     }
     task = _Task(door, name, export, source, SOURCE_TABLES[source.table], scalars)
@@ -246,7 +246,7 @@ def _settled(task: _Task, stages: Stages) -> Stages:
     for column in task.mapped:
         if column.kind == "secret":
             kind = quoted("kind") if "kind" in task.table.column_names else literal(column.name)
-            settled[column.name] = hashed(quoted(column.name), kind)
+            settled[column.name] = hashed(quoted(column.name), kind, task.door.intake.retailer.country)
     if ACCOUNT in task.source.columns and ACCOUNT in task.table.column_names:
         country = task.door.intake.retailer.country
         settled[ACCOUNT] = guarded(quoted(ACCOUNT), country, has_key(), f"sources.{task.name}.columns.{ACCOUNT}")

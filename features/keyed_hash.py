@@ -8,6 +8,9 @@ import hashlib
 import hmac
 import os
 import re
+from functools import cache
+
+from phonenumbers import PhoneMetadata
 
 from features.engine import Engine
 from features.errors import RecipeError
@@ -27,6 +30,17 @@ def unlock(engine: Engine) -> None:
     """Give the engine what `hashed` needs; RecipeError if the key is missing or too short to be one."""
     inner, outer = _pads(identity_key())
     engine.hold_pads({INNER: inner, OUTER: outer})
+
+
+@cache
+def _numbering(country: str | None) -> tuple[str, str, int]:
+    """How telephone numbers of a country are dialled, by Google's libphonenumber: its calling code, what is dialled
+    before a number within it, and how long a number may be without both; an empty code where nothing is known."""
+    known = PhoneMetadata.metadata_for_region(country, None) if country else None
+    if known is None or known.country_code is None:
+        return "", "", 0
+    lengths = known.general_desc.possible_length if known.general_desc else ()
+    return str(known.country_code), known.national_prefix or "", max(lengths or (0,))
 
 
 def identity_key() -> bytes:
@@ -57,13 +71,13 @@ def _pads(key: bytes) -> tuple[bytes, bytes]:
     return bytes(byte ^ 0x36 for byte in key), bytes(byte ^ 0x5C for byte in key)
 
 
-def hashed(value: str, kind: str) -> str:
+def hashed(value: str, kind: str, country: str | None = None) -> str:
     """SQL for the keyed hash (64 hexadecimal digits) of the SQL text `value` of the SQL kind `kind`.
 
     The kind is hashed with the value, so that one text as a phone number and as a card number are two. Null where
     the value is null, blank, or no number or address at all (see `normalised`). An engine that is not unlocked raises.
     """
-    message = f"encode({kind} || ':' || {normalised(value, kind)})"
+    message = f"encode({kind} || ':' || {normalised(value, kind, country)})"
     inner = f"unhex(sha256({_variable(INNER)} || {message}))"
     return f"CASE WHEN {value} IS NOT NULL THEN sha256({_variable(OUTER)} || {inner}) END"
 
@@ -73,16 +87,16 @@ def _variable(name: str) -> str:
     return f"coalesce(CAST(getvariable('{name}') AS BLOB), CAST({locked} AS BLOB))"
 
 
-def normalised(value: str, kind: str) -> str:
+def normalised(value: str, kind: str, country: str | None = None) -> str:
     """SQL for one way of writing a value: what people and systems write differently and mean as the same.
 
-    A phone number is its digits, a mainland mobile without its country code; an address or a name is in lower case;
-    the rest is trimmed. Full-width digits are digits. A masked number or address (138****5678) and a phone number of
-    fewer than seven digits give null: many people share them.
+    A phone number is its digits with its country code (of `country`, ISO 3166, where it has none), a mainland mobile
+    without; an address or a name is in lower case; the rest is trimmed. Full-width digits are digits. A masked number
+    or address (138****5678) and a phone number of fewer than seven digits give null: many people share them.
     """
     text = f"trim(translate({value}, '{WIDE}', '{NARROW}'), '{BLANKS}')"
     digits = f"regexp_replace({text}, '[^0-9]', '', 'g')"
-    phone = f"regexp_replace({digits}, '{MOBILE}', '\\1')"
+    phone = f"regexp_replace({_dialled(text, country)}, '{MOBILE}', '\\1')"
     whole = f"NOT regexp_matches({text}, '{MASKED}') AND length({digits}) >= {FEWEST_DIGITS}"
     return (
         f"CASE {kind} WHEN 'phone' THEN CASE WHEN {whole} THEN {phone} END "
@@ -92,12 +106,43 @@ def normalised(value: str, kind: str) -> str:
     )
 
 
-def hashed_value(value: str, kind: str) -> str | None:
+def _dialled(text: str, country: str | None) -> str:
+    """SQL for the digits of a phone number as they are dialled from abroad."""
+    code, trunk, longest = _numbering(country)
+    digits = f"regexp_replace(replace({text}, '(0)', ''), '[^0-9]', '', 'g')"
+    forms = [f"WHEN starts_with({text}, '+') THEN {digits} WHEN starts_with({digits}, '00') THEN substr({digits}, 3)"]
+    if trunk:
+        forms.append(
+            f"WHEN starts_with({digits}, '{trunk}') THEN '{code}' || substr({digits}, {len(trunk) + 1}) "
+            f"WHEN starts_with({digits}, '{code}') THEN {digits}"
+        )
+    elif code:
+        forms.append(f"WHEN starts_with({digits}, '{code}') AND length({digits}) > {longest} THEN {digits}")
+    last = f"'{code}' || {digits}" if code else digits
+    return f"CASE {' '.join(forms)} ELSE {last} END"
+
+
+def _dialled_text(text: str, country: str | None) -> str:
+    """The same in Python."""
+    code, trunk, longest = _numbering(country)
+    digits = re.sub("[^0-9]", "", text.replace("(0)", ""))
+    if text.startswith("+") or (not code and not digits.startswith("00")):
+        return digits
+    if digits.startswith("00"):
+        return digits[2:]
+    if trunk and digits.startswith(trunk):
+        return code + digits[len(trunk) :]
+    abroad = digits.startswith(code) and (trunk or len(digits) > longest)
+    return digits if abroad else code + digits
+
+
+def hashed_value(value: str, kind: str, country: str | None = None) -> str | None:
     """What `hashed` gives for one value, in Python: to look an account up by its phone number."""
     text = value.translate(str.maketrans(WIDE, NARROW)).strip(BLANKS)
     if kind == "phone":
         digits = re.sub("[^0-9]", "", text)
-        text = "" if re.search(MASKED, text) or len(digits) < FEWEST_DIGITS else re.sub(MOBILE, r"\1", digits)
+        masked = re.search(MASKED, text) or len(digits) < FEWEST_DIGITS
+        text = "" if masked else re.sub(MOBILE, r"\1", _dialled_text(text, country))
     elif kind in ("family_name", "given_name"):
         text = text.lower()
     elif kind == "email":

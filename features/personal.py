@@ -11,9 +11,17 @@ from features.keyed_hash import KEY, hashed
 
 MASK = "***"
 EMAIL_WORDS = r"[\w.+-]+@[\w-]+\.[\w.-]+"
-# mainland mobile numbers; elsewhere a number of so many digits is as likely to be a card or a receipt
-PHONES = {"CN": r"(\+?86[ -]?)?1[3-9][0-9]{9}"}
-IN_A_TEXT = {"CN": r"(\+?86[ -]?|\b)1[3-9][0-9]{9}\b"}
+WIDE, NARROW = "０１２３４５６７８９＋（）", "0123456789+()"
+BETWEEN = r"[.]0$|[\s()./-]"  # what people write between the digits of a telephone number
+# With its country code a telephone number is told anywhere, and a mobile number of mainland China by its digits.
+# Elsewhere a number is told by how it is written: so many digits are as likely a card or a receipt.
+PHONES = {"CN": r"(\+|00)?(86)?1[3-9][0-9]{9}"}
+ABROAD, WRITTEN = r"\+[1-9][0-9]{6,14}", r"0[1-9][0-9]{6,11}"
+IN_A_TEXT = [
+    r"(\+|\b00)[1-9]([ ()./-]{0,3}[0-9]){7,14}",
+    r"\b0[1-9][0-9]{1,4}[ ()/-]{1,3}[0-9]{3,9}([ -][0-9]{2,6}){0,3}",
+]
+MOBILE_IN_A_TEXT = {"CN": r"(^|[^0-9])1[3-9][0-9]([ -]?[0-9]{4}){2}($|[^0-9])"}
 
 
 def is_email(value: str) -> str:
@@ -21,13 +29,15 @@ def is_email(value: str) -> str:
     return f"contains({value}, '@')"
 
 
-def is_phone(value: str, country: str | None) -> str | None:
-    """SQL: a text value looks like a mobile number of the country; None where numbers are not recognised."""
-    pattern = PHONES.get(country or "")
-    if pattern is None:
-        return None
-    # the length is cheap to ask and spares most values the pattern
-    return f"length({value}) BETWEEN 11 AND 15 AND regexp_matches({value}, {literal(f'^{pattern}$')})"
+def is_phone(value: str, country: str | None) -> str:
+    """SQL: a text value looks like a telephone number, in a form that is told to be one."""
+    digits = f"regexp_replace(translate({value}, '{WIDE}', '{NARROW}'), '{BETWEEN}', '', 'g')"
+    forms = [ABROAD, PHONES[country]] if country in PHONES else [ABROAD]
+    told = f"regexp_full_match({digits}, {literal('|'.join(f'({form})' for form in forms))})"
+    if country not in PHONES:  # with blanks between, as nobody writes a card
+        told = f"({told} OR (contains(trim({value}), ' ') AND regexp_full_match({digits}, '{WRITTEN}')))"
+    # where it begins is cheap to ask, and spares most values the patterns
+    return f"length({value}) BETWEEN 8 AND 32 AND ({value} < ':' OR {value} >= '！') AND {told}"
 
 
 def hidden(text: str, country: str | None) -> str:
@@ -36,21 +46,23 @@ def hidden(text: str, country: str | None) -> str:
     >>> hidden("call 13812345678 or ann@example.com", "CN")
     'call *** or ***'
     """
-    for pattern in _patterns(country):
-        text = re.sub(pattern, MASK, text, flags=re.ASCII)
+    for pattern, masked in _patterns(country):
+        text = re.sub(pattern, masked, text, flags=re.ASCII)
     return text
 
 
 def hidden_sql(text: str, country: str | None) -> str:
     """SQL of the same."""
-    for pattern in _patterns(country):
-        text = f"regexp_replace({text}, {literal(pattern)}, {literal(MASK)}, 'g')"
+    for pattern, masked in _patterns(country):
+        text = f"regexp_replace({text}, {literal(pattern)}, {literal(masked)}, 'g')"
     return text
 
 
-def _patterns(country: str | None) -> list[str]:
-    phone = IN_A_TEXT.get(country or "")
-    return [EMAIL_WORDS, phone] if phone else [EMAIL_WORDS]
+def _patterns(country: str | None) -> list[tuple[str, str]]:
+    """Patterns and what stands for each; twice where two may share what lies between them."""
+    mobile = MOBILE_IN_A_TEXT.get(country or "")
+    own = [(mobile, rf"\1{MASK}\3")] * 2 if mobile else []
+    return [(EMAIL_WORDS, MASK), *((pattern, MASK) for pattern in IN_A_TEXT), *own]
 
 
 def original_row(types: Mapping[str, Any], secret: frozenset[str], country: str | None, prefix: str) -> str:
@@ -70,7 +82,7 @@ def original_row(types: Mapping[str, Any], secret: frozenset[str], country: str 
 def _shown(column: str, given: Any, country: str | None) -> str:
     if given.is_string():
         return hidden_sql(quoted(column), country)
-    if given.is_numeric() and PHONES.get(country or ""):  # a telephone number may have become a number
+    if given.is_numeric() and country in PHONES:  # a telephone number may have become a number
         return hidden_sql(written(quoted(column), given), country)
     return written(quoted(column), given) if given.is_temporal() else quoted(column)
 
@@ -80,12 +92,9 @@ def guarded(account: str, country: str | None, has_key: bool, place: str) -> str
 
     Without a key the query fails on the first such number: it must not enter the workspace.
     """
-    kinds = [(is_email(account), "email")]
-    phone = is_phone(account, country)
-    if phone is not None:
-        kinds.append((phone, "phone"))
+    kinds = [(is_email(account), "email"), (is_phone(account, country), "phone")]
     whens = " ".join(
-        f"WHEN {condition} THEN {hashed(account, literal(kind)) if has_key else _refused(kind, place)}"
+        f"WHEN {condition} THEN {hashed(account, literal(kind), country) if has_key else _refused(kind, place)}"
         for condition, kind in kinds
     )
     return f"CASE {whens} ELSE {account} END"

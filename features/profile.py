@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from features.personal import EMAIL_WORDS, MASK
 
-Look = Literal["nothing", "text", "number", "day", "instant", "email", "phone", "list"]
+Look = Literal["nothing", "text", "number", "day", "instant", "email", "phone", "list", "nested"]
 PHONE = re.compile(r"(\+?86[ -]?)?1[3-9]\d{9}|\+\d[\d ()/-]{7,16}\d|0\d{2,4}[ /-]\d{5,9}")
 PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+|[+-]?\d{1,3}(\.\d{3})+")
@@ -39,6 +39,7 @@ class Profile:
     filled_share: float = 0.0
     doubtful_days: bool = False
     examples: tuple[str, ...] = ()
+    nested: bool = False  # a field of an object within the row's
 
     @property
     def personal(self) -> bool:
@@ -50,6 +51,9 @@ def profiled(values: list[Any], rows: int) -> Profile:
     if not values:
         return Profile("nothing")
     texts = [str(value).strip() for value in values]
+    if any(isinstance(value, dict | list | tuple) for value in values):
+        inner: Look = "nested" if any(isinstance(value, dict) for value in values) else "list"
+        return Profile(inner, is_text=False, filled_share=len(values) / max(rows, 1))
     look, form = _look(values, texts)
     numbers = [number for text in texts if (number := _number(text)) is not None]
     shown = [MASK if _is_personal(text) else text[:40] for text in dict.fromkeys(texts)][:3]
@@ -86,6 +90,8 @@ def _kind(value: Any) -> Look:
         return "day"
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return "number"
+    if isinstance(value, dict):
+        return "nested"
     return "list" if isinstance(value, list | tuple) else "text"
 
 

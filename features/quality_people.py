@@ -124,10 +124,10 @@ def returns(engine: Engine, snapshot: Snapshot, ledger: Ledger) -> Figures:
         "SELECT matched_by, reason, count(*), coalesce(sum(units), 0)::DOUBLE, coalesce(sum(amount), 0)::DOUBLE, "
         f"median(day - sale_day)::BIGINT FROM {table_of(snapshot, 'returns')} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
     )
-    total = sum(row[3] for row in rows)
-    matched = sum(row[3] for row in rows if row[0] != "unmatched")
-    return {
-        "units": total, "matched_units": matched, "matched_share": matched / total if total else 1.0,
+    total, matched = (sum(row[3] for row in rows if every or row[0] != "unmatched") for every in (True, False))
+    lines, laid = (sum(row[2] for row in rows if every or row[0] != "unmatched") for every in (True, False))
+    return {  # money given back alone has no units: it counts by its lines
+        "units": total, "matched_units": matched, "matched_share": laid / lines if lines else 1.0,
         "levels": [
             {"matched_by": level, "reason": reason, "rows": count, "units": units, "amount": amount,
              "median_days": days}

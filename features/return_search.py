@@ -117,7 +117,9 @@ class ReturnSearch:
         run = self.engine.run
         run(
             "CREATE OR REPLACE TEMP TABLE asked_orders AS SELECT DISTINCT coalesce(returns_order_id, order_number) "
-            f"AS order_number FROM asked_returns{self._kept_numbers()}"
+            "AS order_number FROM asked_returns "
+            "UNION SELECT substr(returns_order_id, strpos(returns_order_id, ':') + 1) FROM asked_returns "
+            f"WHERE contains(returns_order_id, ':'){self._kept_numbers()}"
         )
         run("CREATE OR REPLACE TEMP TABLE asked_lines AS SELECT DISTINCT returns_line_id AS source_line_id "
             "FROM asked_returns WHERE returns_line_id IS NOT NULL")  # fmt: skip

@@ -109,30 +109,37 @@ def _same_price(pairs: Any) -> Any:
 
 
 def _by_line(returns: Any, sold: Any) -> Any:
-    return _in_own_source_first(
-        returns, sold, lambda back: [back.returns_line_id == sold.sale_line_id, sold.sold_at <= back.ordered_at], 0
-    )
+    return _in_own_source_first(returns, sold, lambda back: [back.returns_line_id == sold.sale_line_id], 0)
 
 
 def _by_order(returns: Any, sold: Any) -> Any:
-    return _in_own_source_first(
-        returns, sold,
-        lambda back: [back.named == sold.sale_number, back.product_id == sold.sale_product,
-                      sold.sold_at <= back.ordered_at], 1,
-    )  # fmt: skip
+    own = _in_own_source_first(
+        returns, sold, lambda back: [back.named == sold.sale_number, back.product_id == sold.sale_product], 1
+    )
+    whole = returns.inner_join(sold, [  # named as source:number
+        returns.named == sold.sale_order_id, returns.product_id == sold.sale_product,
+        sold.sold_at <= returns.ordered_at,
+    ])  # fmt: skip
+    return own.union(_pair(whole, lambda _: ibis.literal(1).cast("int64")))
 
 
-def _in_own_source_first(returns: Any, sold: Any, meets: Any, level: int) -> Any:
-    """Pairs in which a return names its sale: in its own source, else, where it says so itself, in another one.
+def _in_own_source_first(returns: Any, sold: Any, names: Any, level: int) -> Any:
+    """Pairs in which a return names its sale: in its own source, else, where it says so itself, in the only other one.
 
-    A file of refunds is a source of its own, and numbers of two systems may be the same by chance.
+    A file of refunds is a source of its own, and what an app sold comes back to a till; but numbers of several systems
+    may be the same by chance.
     """
-    own = _pair(returns.inner_join(sold, [returns.source == sold.sale_source, *meets(returns)]),
-                lambda _: ibis.literal(level).cast("int64"))  # fmt: skip
+
+    def laid(back: Any, where: Any) -> Any:
+        pairs = back.inner_join(sold, [where, *names(back), sold.sold_at <= back.ordered_at])
+        return _pair(pairs, lambda _: ibis.literal(level).cast("int64"))
+
+    own = laid(returns, returns.source == sold.sale_source)
     lost = returns.filter(returns.told).anti_join(own, "turn")
-    other = _pair(lost.inner_join(sold, [lost.source != sold.sale_source, *meets(lost)]),
-                  lambda _: ibis.literal(level).cast("int64"))  # fmt: skip
-    return own.union(other)
+    other = laid(lost, lost.source != sold.sale_source)
+    of_one = ibis.window(group_by="turn")
+    first, last = other.sale_order_id.min().over(of_one), other.sale_order_id.max().over(of_one)
+    return own.union(other.mutate(alone=first == last).filter(lambda rows: rows.alone).drop("alone"))
 
 
 def _by_twin(returns: Any, sold: Any, order_twins: Any) -> Any:

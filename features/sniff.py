@@ -6,12 +6,12 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from python_calamine import CalamineError, CalamineWorkbook
 
 from features.errors import SourceError
 
@@ -32,6 +32,7 @@ class Sniffed:
     encoding: str = "utf-8"
     delimiter: str = ","
     sheet: str | None = None
+    nested: frozenset[str] = frozenset()  # columns of JSON objects within a row's object, as outer.inner
 
     def values(self, column: str) -> list[Any]:
         """The values of a column that are there."""
@@ -82,7 +83,21 @@ def _jsonl(path: Path) -> Sniffed:
     rows = [row for row in parsed if isinstance(row, dict)]
     if not rows:
         raise ValueError("its lines are no JSON objects")
-    return Sniffed(path, "jsonl", _columns(rows), tuple(rows))
+    flat = [_flat(row) for row in rows]
+    columns = _columns(flat)
+    nested = frozenset(columns) - frozenset(_columns(rows))
+    return Sniffed(path, "jsonl", columns, tuple(flat), nested=nested)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose inner objects' fields stand beside its own."""
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": one for inner, one in value.items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 def _columns(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
@@ -90,15 +105,18 @@ def _columns(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def _excel(path: Path) -> Sniffed:
-    book = import_module("openpyxl").load_workbook(path, read_only=True, data_only=True)
     try:
-        sheet = book.worksheets[0]
-        lines = list(sheet.iter_rows(values_only=True, max_row=SEEN_ROWS + 1))
-        names = tuple(str(name).strip() if name is not None else f"column{i}" for i, name in enumerate(lines[0]))
-        rows = tuple(dict(zip(names, line, strict=False)) for line in lines[1:])
-        return Sniffed(path, "excel", names, rows, sheet=sheet.title)
-    finally:
-        book.close()
+        with CalamineWorkbook.from_path(path) as book:
+            sheets = [book.get_sheet_by_name(name) for name in book.sheet_names]
+            sheet = max(sheets, key=lambda one: one.height)  # of several the one that holds most
+            lines = sheet.to_python(nrows=SEEN_ROWS + 1)
+    except CalamineError as fault:
+        raise ValueError(str(fault)) from fault
+    if not lines:
+        raise ValueError("its sheets are empty")
+    names = tuple(str(name).strip() or f"column{place}" for place, name in enumerate(lines[0]))
+    return Sniffed(path, "excel", names, tuple(dict(zip(names, line, strict=False)) for line in lines[1:]),
+                   sheet=sheet.name)  # fmt: skip
 
 
 def _csv(path: Path) -> Sniffed:

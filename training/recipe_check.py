@@ -207,6 +207,8 @@ def _oddities(door: Door, name: str, found: Checked) -> None:
     )[0]
     if not rows:
         return
+    if "source_line_id" in source.columns:
+        _line_ids(engine, place, good, rows, found)
     if not negative and "status" not in source.columns:
         found.note("check", f"{place}.columns.quantity", "never negative: how do returns appear in this export?")
     if anonymous == rows and "channel_customer_id" in source.columns:
@@ -222,6 +224,15 @@ def _oddities(door: Door, name: str, found: Checked) -> None:
         _units(door, name, found, good)
     days = engine.rows(f"SELECT min({_day(door)}), max({_day(door)}) {good}")[0]
     found.sources[name] |= {"first_day": str(days[0]), "last_day": str(days[1])}
+
+
+def _line_ids(engine: Engine, place: str, good: str, rows: int, found: Checked) -> None:
+    """Lines with one id are versions of one line, of which one counts."""
+    again = rows - engine.rows(f"SELECT count(DISTINCT coalesce(source_line_id, '')) {good}")[0][0]
+    if again > 0:
+        level: Level = "broken" if again > rows / 10 else "check"
+        found.note(level, f"{place}.columns.source_line_id", f"{again:,} of {rows:,} lines have the number of another "
+                   "and would replace it: where it begins anew in every order, put the order's before it")  # fmt: skip
 
 
 def _local(door: Door) -> str:

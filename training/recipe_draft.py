@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from features.errors import RecipeError
+from features.errors import RecipeError, SourceError
 from features.expressions import quoted
 from features.tables import SOURCE_TABLES
-from training.recipe_guess import LINKS, Guess, guessed
+from training.recipe_guess import LINKS, Guess, guessed, put_together
 from training.recipe_mapping import OWN_WORDS, joined_to, mapping_of, values_of
 from training.recipe_words import plain
 
@@ -19,15 +19,21 @@ def drafted(files: Iterable[Path], folder: Path) -> str:
 
     Raises RecipeError when no file looks like order lines, saying what was seen.
     """
-    guesses = [guessed(path) for path in files]
+    looked_at, strange = [], []
+    for path in files:
+        try:
+            looked_at.append(guessed(path))
+        except SourceError as fault:
+            strange.append(str(fault))
+    guesses = list(put_together(looked_at))
     lines = [guess for guess in guesses if guess.table == "order_lines"]
     if not lines:
         seen = "; ".join(f"{guess.file.path.name}: {', '.join(guess.file.columns[:12])}" for guess in guesses)
         raise RecipeError(
             "none of the files looks like order lines (an order or customer, a product, a quantity or amount): "
-            f"write the recipe by hand, from docs/recipes.md; seen were {seen}"
+            f"write the recipe by hand, from docs/recipes.md; seen were {'; '.join([seen, *strange])}"
         )
-    return "\n".join(_recipe(guesses, lines, folder)) + "\n"
+    return "\n".join([*_recipe(guesses, lines, folder), *(f"\n# {fault}" for fault in strange)]) + "\n"
 
 
 def _recipe(guesses: list[Guess], lines: list[Guess], folder: Path) -> Iterator[str]:
@@ -129,11 +135,12 @@ def _source(name: str, guess: Guess, headers: list[Guess], folder: Path, *, opti
 
 def _seen(column: str, guess: Guess) -> str:
     profile = guess.profiles[column]
-    return f"{column} ({profile.look})" if profile.personal else column
+    return f"{column} ({profile.look})" if profile.personal or profile.look in {"nested", "list"} else column
 
 
 def _format(guess: Guess, folder: Path) -> list[str]:
     path = guess.file.path.resolve()
+    path = path.with_name(guess.pattern) if guess.pattern else path
     shown = path.relative_to(folder.resolve()) if path.is_relative_to(folder.resolve()) else path
     found = [f"path = {_text(shown.as_posix())}"]
     if guess.file.format == "csv":

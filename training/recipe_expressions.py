@@ -8,13 +8,17 @@ SECONDS, MILLISECONDS = 10, 13  # digits of a moment counted from 1970
 
 def read(column: str, kind: str, profile: Profile) -> str:
     """An expression that reads `column` into a column of `kind`."""
-    name = quoted(column) if not (column.isidentifier() and column.isascii() and column.islower()) else column
-    name = quoted(column) if name in RESERVED else name
+    name = ".".join(map(_named, column.split("."))) if profile.nested else _named(column)
     if kind in {"decimal", "float", "int"} and profile.comma and profile.is_text:
         return f"replace(replace({name}, '.', ''), ',', '.')::DECIMAL(18, 4)"
     if kind in {"day", "instant"}:
         return _dated(name, kind, profile)
     return name
+
+
+def _named(column: str) -> str:
+    plain = column.isidentifier() and column.isascii() and column.islower() and column not in RESERVED
+    return column if plain else quoted(column)
 
 
 def _dated(name: str, kind: str, profile: Profile) -> str:

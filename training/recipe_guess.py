@@ -1,6 +1,9 @@
 """Which table a file fills, and which column of it holds what."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 from features.profile import Profile, profiled
@@ -35,10 +38,11 @@ class Guess:
     table: str | None
     roles: dict[str, list[str]]
     profiles: dict[str, Profile]
+    pattern: str | None = None  # of the files that it stands for, where they are several
 
     @property
     def name(self) -> str:
-        stem = self.file.path.name.split(".")[0]
+        stem = (self.pattern or self.file.path.name).split(".")[0].replace("*", "")
         return "".join(sign if sign.isalnum() else "_" for sign in stem).strip("_").lower() or "export"
 
     def column(self, role: str) -> str | None:
@@ -50,10 +54,40 @@ class Guess:
         return self.profiles[column] if column else Profile("nothing")
 
 
+def put_together(guesses: Iterable[Guess]) -> Iterator[Guess]:
+    """One guess for files that differ in the numbers of their names only, such as an export for every day."""
+    groups: dict[tuple[object, ...], list[Guess]] = {}
+    for guess in guesses:
+        file = guess.file
+        alike = (file.path.parent, _numberless(file.path.name), file.format, file.columns, file.delimiter, file.sheet)
+        groups.setdefault(alike, []).append(guess)
+    every = [guess.file.path for of_one in groups.values() for guess in of_one]
+    for of_one in groups.values():
+        paths = [guess.file.path for guess in of_one]
+        pattern = _numberless(paths[0].name)
+        others = [path for path in every if path.parent == paths[0].parent and path not in paths]
+        if len(of_one) > 1 and not any(fnmatch(path.name, pattern) for path in others):
+            fullest = max(of_one, key=lambda guess: len(guess.file.rows))
+            yield replace(fullest, pattern=pattern)
+        else:
+            yield from of_one
+
+
+def _numberless(name: str) -> str:
+    """A file's name with a star for its numbers.
+
+    >>> _numberless("till-2024-01-31.csv")
+    'till-*.csv'
+    """
+    return re.sub(r"\d+([-_.]\d+)*", "*", name)
+
+
 def guessed(path: Path) -> Guess:
     """Look at a file and guess what it is."""
     file = sniff(path)
-    profiles = {name: profiled(file.values(name), len(file.rows)) for name in file.columns}
+    profiles = {
+        name: replace(profiled(file.values(name), len(file.rows)), nested=name in file.nested) for name in file.columns
+    }
     roles = _roles(file, profiles)
     return Guess(file, _table(file, roles, profiles), roles, profiles)
 
@@ -83,7 +117,7 @@ def _fits(role: str, profile: Profile) -> bool:
         return profile.look in {"number", "nothing"}
     if role in DATED:
         return profile.look in {"day", "instant", "nothing"} or (role == "ordered_at" and profile.look == "number")
-    return profile.look not in {"instant", "day"}
+    return profile.look not in {"instant", "day", "nested", "list"} or (role == "category" and profile.look == "list")
 
 
 def _table(file: Sniffed, roles: dict[str, list[str]], profiles: dict[str, Profile]) -> str | None:

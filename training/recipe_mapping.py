@@ -91,7 +91,10 @@ def mapping_of(guess: Guess, headers: list[Guess]) -> tuple[dict[str, str], dict
 
 
 def _complete_lines(guess: Guess, mapping: dict[str, str], notes: dict[str, list[str]]) -> None:
-    line = guess.column("line_number")
+    line, id_of_line = guess.column("line_number"), guess.column("source_line_id")
+    if id_of_line and guess.profiles[id_of_line].distinct_share < 1:  # lines with one id replace each other
+        del mapping["source_line_id"], notes["source_line_id"]
+        line = id_of_line
     if "source_line_id" not in mapping and line and "order_id" in mapping:
         mapping["source_line_id"] = f"{mapping['order_id']} || '-' || {read(line, 'text', guess.profiles[line])}"
         notes["source_line_id"] = ["CHECK: is that unique in the export?"]

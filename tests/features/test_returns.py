@@ -59,8 +59,27 @@ def test_then_the_order_however_much_later_and_only_the_same_product(engine: Eng
     assert told(engine, *same_order, days=30) == [("till:1", 1, 2, "till:1", "order and product", None)]
 
 
-def test_the_order_of_another_source_with_the_same_number_is_another_order(engine: Engine) -> None:
+def test_what_an_app_sold_comes_back_to_a_till_that_names_its_order(engine: Engine) -> None:
     lines = line("app:1", "03-01 10:00", account_id=None), back("till:9", "03-02 10:00", returns_order_id="1")
+    assert told(engine, *lines) == [("till:9", 1, 2, "app:1", "order and product", None)]
+
+
+def test_a_number_that_several_other_sources_have_names_none(engine: Engine) -> None:
+    lines = (line("app:1", "03-01 10:00", account_id=None), line("web:1", "03-01 10:00", account_id=None),
+             back("till:9", "03-02 10:00", returns_order_id="1"))  # fmt: skip
+    assert told(engine, *lines) == [("till:9", 1, 2, None, "unmatched", "no sale before it fits")]
+    lines = (*lines[:2], back("till:9", "03-02 10:00", returns_order_id="web:1"))
+    assert told(engine, *lines) == [("till:9", 1, 2, "web:1", "order and product", None)]
+
+
+def test_an_order_of_the_own_source_goes_before_one_of_another(engine: Engine) -> None:
+    lines = (line("app:1", "03-01 10:00", account_id=None), line("till:1", "03-01 09:00", account_id=None),
+             back("till:9", "03-02 10:00", returns_order_id="1"))  # fmt: skip
+    assert told(engine, *lines) == [("till:9", 1, 2, "till:1", "order and product", None)]
+
+
+def test_a_return_that_names_an_order_is_laid_to_no_other(engine: Engine) -> None:
+    lines = line("till:1", "03-01 10:00"), back("till:9", "03-02 10:00", returns_order_id="77")
     assert told(engine, *lines) == [("till:9", 1, 2, None, "unmatched", "no sale before it fits")]
 
 

@@ -115,3 +115,52 @@ def test_a_misspelt_key_gets_a_suggestion(tmp_path: Path, wrong: str, hint: str)
     path.write_text(f"{text}\n{wrong}\n", "utf-8")
     with pytest.raises(RecipeError, match=rf"unknown key \(did you mean '{hint}'\?\)"):
         load_recipe(str(path))
+
+
+LINES = "order_id,line_id,item_id,quantity,price,order_date,customer_id\n" + "".join(
+    f"{1000 + i // 2},{1 + i % 2},sku{i % 5},2,3.50,2024-03-{1 + i % 28:02d},c{i % 7}\n" for i in range(40)
+)
+
+
+def test_line_numbers_that_begin_anew_in_every_order_are_laid_beside_its_number(tmp_path: Path) -> None:
+    recipe = load_recipe(str(draft(tmp_path, sales=LINES.encode())))
+    assert recipe.sources["sales"].columns["source_line_id"] == "order_id || '-' || line_id"
+    assert recipe.sources["sales"].columns["product_id"] == "item_id"
+    assert ingest(recipe, Workspace(tmp_path / "workspace")).facts["sources"]["sales"]["kept"] == 40
+
+
+def test_line_numbers_that_come_again_are_told_by_the_check(tmp_path: Path) -> None:
+    path = draft(tmp_path, sales=LINES.encode())
+    path.write_text(path.read_text("utf-8").replace("order_id || '-' || line_id", "line_id"), "utf-8")
+    (found,) = [one for one in check_recipe(load_recipe(str(path))).findings if one.place.endswith("source_line_id")]
+    assert (found.level, found.text[:14]) == ("broken", "38 of 40 lines")
+
+
+def test_files_of_every_day_are_one_source(tmp_path: Path) -> None:
+    days = {f"sales-2024-03-{day:02d}": LINES.encode() for day in (1, 2, 3)}
+    recipe = load_recipe(str(draft(tmp_path, **days)))
+    assert [(source.table, source.path) for source in recipe.sources.values()] == [("order_lines", "sales-*.csv")]
+
+
+def test_objects_within_json_are_looked_into_and_never_taken_whole(tmp_path: Path) -> None:
+    rows = [
+        {"orderId": 5000 + i, "sku": f"s{i % 4}", "qty": 1, "total": 2.5, "placed": f"2024-03-{1 + i:02d}T10:00:00Z",
+         "customer": {"id": f"w{i % 9}", "phone": f"+49 170 {1000000 + i}"}}
+        for i in range(20)
+    ]  # fmt: skip
+    (tmp_path / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    text = drafted([tmp_path / "web.jsonl"], tmp_path)
+    assert "170 100" not in text
+    (tmp_path / "recipe.toml").write_text(text, "utf-8")
+    recipe = load_recipe(str(tmp_path / "recipe.toml"))
+    assert recipe.sources["web"].columns["channel_customer_id"] == "customer.id"
+    accounts = ingest(recipe, Workspace(tmp_path / "workspace")).read("accounts")["account_id"].to_pylist()
+    assert sorted(accounts) == [f"w{i}" for i in range(9)]
+
+
+def test_a_file_of_a_kind_that_cannot_be_looked_at_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "shop.db").write_bytes(b"SQLite format 3")
+    (tmp_path / "sales.csv").write_bytes(LINES.encode())
+    text = drafted([tmp_path / "shop.db", tmp_path / "sales.csv"], tmp_path)
+    assert "[sources.sales]" in text
+    assert "shop.db: no kind of export ends so" in text
