@@ -1,7 +1,7 @@
 """The quality of a snapshot: its figures, section by section, and the checks that the recipe's thresholds make of them.
 
-The figures are plain values, fit for JSON; no section names a person. Everything is aggregated in the engine, batch by
-batch where it needs every order line, so memory does not grow with the history.
+The figures are plain values, fit for JSON; people appear as customer_ids alone. Everything is aggregated in the engine,
+batch by batch where it needs every order line, so memory does not grow with the history.
 """
 
 from collections.abc import Callable

@@ -212,7 +212,7 @@ RETURNS = Table(
 
 CATALOG = Table(
     "catalog",
-    "What each product is. Nothing in it may be learnt from the future: prices over time live in demand and plans.",
+    "What each product is, as of now: one row per product. Prices over time live in demand and plans.",
     key=("product_id",),
     columns=(
         PRODUCT,

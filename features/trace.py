@@ -4,8 +4,9 @@ Reads what an ingest wrote, and changes nothing. Files are searched by the order
 them; the tables of a snapshot only in the partitions of the days that the order's lines name.
 """
 
+import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -91,6 +92,7 @@ class _Search:
         self, engine: Engine, workspace: Workspace, snapshot: Snapshot, ledger: Ledger, sources: list[str]
     ) -> None:
         self.engine, self.snapshot, self.ledger, self.sources = engine, snapshot, ledger, sources
+        self.erased = frozenset(ledger.erased)
         self.rows = {source: LandedRows(engine, workspace, snapshot, ledger.of(source)) for source in sources}
 
     def order(self, source: str, number: str) -> Trace | None:
@@ -101,6 +103,7 @@ class _Search:
         versions = versions_of(self.rows[source], number, dropped)
         if not versions:
             return None
+        versions = self._kept_returns(order_id, [self._forgotten(one) for one in versions], set(dropped))
         naming = f"order_id = {literal(order_id)} OR sale_order_id = {literal(order_id)}"
         history = self._history(order_id, {one.day for one in versions if one.day and one.fate == "kept"})
         for row in twins:
@@ -113,6 +116,23 @@ class _Search:
             customers=tuple(self._customers(versions)), history=tuple(history), demand=tuple(self._demand(history)),
             returns=tuple(self._table("returns", naming)),
         )  # fmt: skip
+
+    def _forgotten(self, version: Version) -> Version:
+        """A version without its account, where that is to be forgotten."""
+        account = version.channel_customer_id
+        names = {account, f"{version.channel}:{account}"} if account is not None else set()
+        gone = any(hashlib.md5(str(name).encode(), usedforsecurity=False).hexdigest() in self.erased for name in names)
+        return replace(version, channel_customer_id=None) if gone else version
+
+    def _kept_returns(self, order_id: str, versions: list[Version], days: set[date]) -> list[Version]:
+        """The versions of a twin, of which returns are kept that the other system does not know."""
+        own = {(row["day"], row["product_id"]) for row in self._history(order_id, days)} if days else set()
+        return [
+            replace(one, fate="kept", because=None)
+            if one.fate == "twin" and (one.quantity or 0) <= 0 and (one.day, one.product_id) in own
+            else one
+            for one in versions
+        ]
 
     def _history(self, order_id: str, days: Collection[date]) -> list[Row]:
         return self._of_days("purchase_history", days, f"order_id = {literal(order_id)}")

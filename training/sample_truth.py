@@ -10,8 +10,8 @@ from features.workspace import Snapshot
 
 PAIRS = """
 WITH known AS (
-    SELECT DISTINCT ours.account_id, ours.customer_id, truth.person_id, truth.linkable, truth.component
-    FROM accounts AS ours JOIN people AS truth USING (account_id)),
+    SELECT DISTINCT account_id, coalesce(ours.customer_id, account_id) AS customer_id, truth.person_id, truth.component
+    FROM people AS truth LEFT JOIN accounts AS ours USING (account_id)),
 joined AS (
     SELECT count(*) AS pairs, count(*) FILTER (one.person_id = other.person_id) AS good
     FROM known AS one JOIN known AS other

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from features.engine import engine_in
 from features.errors import RecipeError
 from features.ingest import ingest
+from features.trace import trace
 from features.workspace import Snapshot, Workspace
 from training.recipe import load_recipe
 
@@ -319,3 +321,24 @@ def test_days_before_a_decision_do_not_know_it(chain: Chain) -> None:
     for day, joined in ((date(2024, 2, 4), {"ann", "bob"}), (date(2024, 2, 6), {"ann"})):
         known = accounts_as_of(after, day).to_pylist()
         assert {row["customer_id"] for row in known if row["account_id"] in {"ann", "bob"}} == joined
+
+
+def test_a_trace_shows_what_is_kept_of_a_twin_and_names_nobody_erased(chain: Chain) -> None:
+    chain.sources += ["""
+[sources.wishes]
+table = "consents"
+path = "wishes.csv"
+columns = { channel = "channel", channel_customer_id = "account", wish = "wish", wished_at = "at" }
+"""]  # fmt: skip
+    chain.write("till.csv", "1,t1,ann,milk,s1,2024-02-02 10:00:00,1,2.00,,")
+    chain.write(
+        "app.csv",
+        "1,a1,a,milk,s1,2024-02-02 10:05:00,1,2.00,t1,",
+        "2,a1,a,milk,s1,2024-02-02 18:00:00,-1,-2.00,t1,",
+    )
+    chain.write("wishes.csv", "app,a,erase,2024-03-03", head="channel,account,wish,at\n")
+    snapshot, workspace = chain.check(), Workspace(chain.folder / "steps")
+    (chain.folder / "scratch").mkdir()
+    with engine_in(chain.folder / "scratch") as engine:
+        (found,) = trace(engine, workspace, snapshot, "app:a1")
+    assert [(one.fate, one.channel_customer_id) for one in found.versions] == [("twin", None), ("kept", None)]
