@@ -1,5 +1,6 @@
 """What likeness is given of an ingest: whose profiles, of which day, and by whom it is judged. Splink is not asked."""
 
+import sys
 from datetime import date
 from typing import Any
 
@@ -7,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features import alike
+from features import alike, who
 from features.errors import RecipeError
-from features.likeness import LEAST_PRECISION, Likeness, likeness_of
+from features.likeness import LEAST_PRECISION, Likeness, likeness_of, splink_package
 from training.recipe import load_recipe
 from training.recipe_check import check_recipe
 
@@ -150,13 +151,21 @@ def test_what_cannot_be_judged_is_reported_and_joins_nobody(told: Any) -> None:
 
 
 def test_without_splink_nothing_is_read(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> None:
-        raise RecipeError("identity.probabilistic needs the package splink")
-
-    monkeypatch.setattr(alike, "splink_package", missing)
-    with pytest.raises(RecipeError, match="needs the package splink"):
+    monkeypatch.setattr(alike, "splink_package", splink_package)
+    monkeypatch.setitem(sys.modules, "splink", None)
+    with pytest.raises(RecipeError, match=r"pip install 'onebasket\[splink\]', or leave it false"):
         told.ingest()
     assert not (told.folder / "workspace" / "landed").exists()
+
+
+def test_who_does_not_ask_for_likeness_does_without_splink(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked() -> None:
+        raise AssertionError("nobody asked for likeness")
+
+    monkeypatch.setattr(alike, "splink_package", asked)
+    monkeypatch.setattr(who, "likeness_by", asked)
+    told.extra = told.extra.replace("probabilistic = true", "probabilistic = false")
+    assert told.ingest().holds("accounts")
 
 
 def test_without_profiles_nothing_is_read_and_the_check_says_so(told: Any) -> None:
