@@ -36,7 +36,10 @@ def check_likeness(intake: Intake) -> None:
 
 
 def likeness_by(engine: Engine, intake: Intake, decisions: Any | None, last_day: date) -> Likeness:
-    """How alike the profiles known on `last_day` are, of the relations who_accounts, who_links and erased_accounts."""
+    """How alike the profiles known on `last_day` are, of the relations who_accounts, who_links and erased_accounts.
+
+    Of several profiles of an account the latest counts. All is known on `last_day`, the day that Splink learnt up to.
+    """
     local = to_local("known_at", intake.retailer.time_zone, USUAL_DAYS)
     account = account_sql(intake.identity)
     day = f"DATE '{last_day}'"
@@ -44,19 +47,19 @@ def likeness_by(engine: Engine, intake: Intake, decisions: Any | None, last_day:
         f"CREATE OR REPLACE TEMP TABLE who_profiles AS SELECT {account} AS account_id, {', '.join(FIELDS)}, {day} AS "
         f"known_on FROM {named('profiles')} WHERE {account} IN (SELECT account_id FROM who_accounts) AND {account} NOT "
         f"IN (SELECT account_id FROM erased_accounts) AND coalesce(CAST({local} AS DATE), {day}) <= {day} QUALIFY "
-        f"row_number() OVER (PARTITION BY {account} ORDER BY known_at NULLS FIRST, channel) = 1"
+        f"row_number() OVER (PARTITION BY {account} ORDER BY known_at DESC NULLS LAST, channel) = 1"
     )
     table = engine.ibis.table
     found = resolve(engine, table("who_accounts"), table("who_links"), decisions, intake.identity, last_day,
                     rounds=SURE, name="sure")  # fmt: skip
-    profiled = table("who_profiles").select("account_id")
-    strong = found.accounts.semi_join(profiled, "account_id").to_pyarrow()
+    customers = found.accounts.semi_join(table("who_profiles"), "account_id").select("customer_id").distinct()
+    strong = engine.keep("sure_of_profiles", found.accounts.semi_join(customers, "customer_id"))
     kinds = ", ".join(map(literal, EXCLUSIVE))
     engine.run(
-        f"CREATE OR REPLACE TEMP VIEW exclusive_links AS SELECT DISTINCT account_id, kind, value_hash FROM who_links "
-        f"WHERE kind IN ({kinds}) AND account_id IN (SELECT account_id FROM who_profiles)"
+        "CREATE OR REPLACE TEMP VIEW exclusive_links AS SELECT DISTINCT account_id, kind, value_hash FROM who_links "
+        f"WHERE kind IN ({kinds}) AND account_id IN (SELECT account_id FROM sure_of_profiles)"
     )
-    return likeness_of(table("who_profiles").to_pyarrow(), strong, table("exclusive_links").to_pyarrow())
+    return likeness_of(table("who_profiles").to_pyarrow(), strong.to_pyarrow(), table("exclusive_links").to_pyarrow())
 
 
 def with_likeness(engine: Engine, likeness: Likeness) -> str:

@@ -12,11 +12,13 @@ from features.sources import Identity
 Strength = Literal["strong", "medium", "weak"]
 
 # The rounds of the resolution, the surest first. A person decides above all; WeChat vouches for unionid and openid;
-# a card is handed over the counter; phone, address and receipt are shared in families; a device is anybody's.
+# a card is handed over the counter; phone, address and receipt are shared in families; a device is anybody's. Likeness
+# is no more than a probability: it comes last, so that it takes away none of the joins of what is known.
 STRENGTH: dict[str, Strength] = {
     "decision": "strong", "unionid": "strong", "openid": "strong", "member_card": "strong",
-    "phone": "medium", "email": "medium", "receipt": "medium", "likeness": "medium",
+    "phone": "medium", "email": "medium", "receipt": "medium",
     "device": "weak",
+    "likeness": "medium",
 }  # fmt: skip
 # One person has one of these (an openid per channel): two that are brought together are two people.
 EXCLUSIVE = ("unionid", "openid", "member_card")
@@ -35,7 +37,7 @@ class Evidence:
     links     (number, kind, value, since): each once, since the day from which both link and account are known
     joining   the rows of `links` whose value several accounts have, and not too many
     exclusive (number, kind, place, value): what only one person has; place is the channel of an openid
-    backed    (number): accounts with any evidence beside a device; the others are guests
+    backed    (number): accounts with any evidence beside a device and likeness; the others are guests
     cut       (value, accounts, customers, reason): values that are not even tried
     """
 
@@ -78,7 +80,7 @@ def evidence_of(
         links=every,
         joining=joining,
         exclusive=engine.keep(f"{name}_exclusive", _placed(own, channels)),
-        backed=every.filter(every.kind != "device").select("number").distinct(),
+        backed=every.filter(every.kind.notin(["device", "likeness"])).select("number").distinct(),
         cut=_cut(every, crowded, rest, too_many, identity),
     )
 

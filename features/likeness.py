@@ -6,7 +6,7 @@ person does. It sees keyed hashes only, so a field agrees or it does not, and a 
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +22,7 @@ FEWEST_PROFILES = 100  # of fewer, nothing can be learnt
 FEWEST_JUDGED = 30  # pairs that strong evidence judges, before likeness is believed
 LEAST_PRECISION = 0.98
 RANDOM_PAIRS = 1_000_000
+REPORTED = "precision"  # stands for a value in the one row of identity_review that is about likeness as a whole
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,15 @@ class Likeness:
     """Pairs of accounts that are alike, and how often strong evidence agrees.
 
     links: (account_id, kind 'likeness', value_hash, linked_on), two rows per pair, for `resolve` beside the others;
-    none where likeness is not to be believed. judged: pairs of which strong evidence says that they are one person
-    or two; right: those of them that are one. report: a row for identity_review.
+    none where likeness is not to be believed. accounts and customers: of the pairs, the customers by strong evidence.
+    judged: pairs of which strong evidence says that they are one person or two; right: those of them that are one.
+    report: a row for identity_review.
     """
 
     links: pa.Table
     pairs: int
+    accounts: int
+    customers: int
     judged: int
     right: int
 
@@ -51,8 +55,9 @@ class Likeness:
         shown = "unknown" if self.precision is None else f"{self.precision:.4f}"
         verdict = "used" if self.believed else f"not used: it takes {FEWEST_JUDGED} pairs and {LEAST_PRECISION}"
         return {
-            "kind": "likeness", "value_hash": "precision", "accounts": 2 * self.pairs, "customers": self.pairs,
-            "reason": f"precision {shown} on {self.judged} pairs that strong evidence judges; {verdict}", "sample": [],
+            "kind": "likeness", "value_hash": REPORTED, "accounts": self.accounts, "customers": self.customers,
+            "reason": f"precision {shown} on {self.judged} pairs that strong evidence judges, of {self.pairs}; "
+            f"{verdict}", "sample": [],
         }  # fmt: skip
 
 
@@ -61,7 +66,8 @@ def likeness_of(profiles: pa.Table, strong: pa.Table, exclusive: pa.Table) -> Li
 
     `profiles` (account_id, FIELDS, known_on): one row per account, known as of the day, hashed or null; `strong`
     (account_id, customer_id) of a resolution with strong evidence alone; `exclusive` (account_id, kind, value_hash)
-    the strong links of kinds that one person has one of. Deterministic for the set of profiles.
+    the strong links of kinds that one person has one of, both of all accounts of the customers with a profile: who is
+    another person may be told by an account without one. Deterministic for the set of profiles.
     """
     pairs = likely_pairs(profiles) if profiles.num_rows >= FEWEST_PROFILES else []
     customer = dict(zip(strong["account_id"].to_pylist(), strong["customer_id"].to_pylist(), strict=True))
@@ -72,11 +78,15 @@ def likeness_of(profiles: pa.Table, strong: pa.Table, exclusive: pa.Table) -> Li
                         for kind in EXCLUSIVE if kind != "openid")
         for one, (a, b) in zip(same, pairs, strict=True)
     ]  # fmt: skip
-    found = Likeness(_links([], {}), len(pairs), sum(same) + sum(other), sum(same))
+    accounts = {account for pair in pairs for account in pair}
+    customers = {customer.get(account, account) for account in accounts}
+    found = Likeness(
+        _links([], {}), len(pairs), len(accounts), len(customers), judged=sum(same) + sum(other), right=sum(same)
+    )
     if not found.believed:
         return found
     known = dict(zip(profiles["account_id"].to_pylist(), profiles["known_on"].to_pylist(), strict=True))
-    return Likeness(_links(pairs, known), found.pairs, found.judged, found.right)
+    return replace(found, links=_links(pairs, known))
 
 
 def _carried(exclusive: pa.Table, customer: dict[str, str]) -> dict[tuple[str | None, str], set[str]]:

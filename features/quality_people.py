@@ -5,6 +5,7 @@ from typing import Any
 from features.engine import Engine
 from features.expressions import file_literal, literal
 from features.ledger import FOLDER, Ledger
+from features.likeness import REPORTED
 from features.quality_volume import Figures
 from features.rebuild import VISITS
 from features.workspace import Snapshot
@@ -74,7 +75,11 @@ def twins(engine: Engine, snapshot: Snapshot, ledger: Ledger, orders: int) -> Fi
 
 
 def identity(engine: Engine, snapshot: Snapshot) -> Figures:
-    """The graph of accounts: how many make a customer, what joined them, what was held back, the largest."""
+    """The graph of accounts: how many make a customer, what joined them, what was held back, the largest.
+
+    What is only alike does not count as up for review: that a guess joined nobody is no fault of the data. The row
+    about likeness as a whole is `likeness`, None where the recipe is without.
+    """
     if not snapshot.holds("accounts"):
         return {}
     engine.run(
@@ -85,9 +90,8 @@ def identity(engine: Engine, snapshot: Snapshot) -> Figures:
     largest = engine.rows("SELECT customer_id, accounts, channels FROM quality_customers WHERE accounts > 1 "
                           f"ORDER BY accounts DESC, customer_id LIMIT {LARGEST}")  # fmt: skip
     customers = sum(count for _, count in sizes)
-    cut = _rows(engine, snapshot, "identity_review", "SELECT kind, reason, count(*), max(accounts), max(customers) "
-                "FROM {table} GROUP BY ALL ORDER BY 3 DESC, 1, 2")  # fmt: skip
-    review = sum(row[2] for row in cut)
+    cut = _cut(engine, snapshot)
+    review = sum(values for kind, _, values, *_ in cut if kind != "likeness")
     return {
         "accounts": sum(size * count for size, count in sizes), "customers": customers,
         "sizes": [{"accounts": size, "customers": count} for size, count in sizes],
@@ -99,7 +103,21 @@ def identity(engine: Engine, snapshot: Snapshot) -> Figures:
         "review": review, "review_share": review / customers if customers else 0.0,
         "cut": [{"kind": kind, "reason": reason, "values": count, "most_accounts": accounts, "most_customers": people}
                 for kind, reason, count, accounts, people in cut],
+        "likeness": _likeness(engine, snapshot),
     }  # fmt: skip
+
+
+def _cut(engine: Engine, snapshot: Snapshot) -> list[tuple[Any, ...]]:
+    """What was held back: kind, reason, values, most accounts and most customers of a value."""
+    query = "SELECT kind, reason, count(*), max(accounts), max(customers) FROM {table} WHERE value_hash <> "
+    query += f"{literal(REPORTED)} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
+    return _rows(engine, snapshot, "identity_review", query)
+
+
+def _likeness(engine: Engine, snapshot: Snapshot) -> Figures | None:
+    query = f"SELECT accounts, customers, reason FROM {{table}} WHERE value_hash = {literal(REPORTED)}"
+    rows = _rows(engine, snapshot, "identity_review", query)
+    return dict(zip(("accounts", "customers", "reason"), rows[0], strict=True)) if rows else None
 
 
 def _evidence(engine: Engine, snapshot: Snapshot) -> list[Figures]:

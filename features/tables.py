@@ -383,14 +383,15 @@ IDENTITY_REVIEW = Table(
     "Evidence that did not join all whom it touches, because they would be several people: for people to look at.",
     key=("kind", "value_hash", "reason"),
     columns=(
-        _text("kind", "kind of evidence, as in identity_links", required=True),
-        _text("value_hash", "keyed hash of the value that they share", required=True),
+        _text("kind", "kind of evidence, as in identity_links, or 'likeness'", required=True),
+        _text("value_hash", "keyed hash of the value that they share; 'precision' in the one row about likeness as a "
+              "whole, whether it was used or not", required=True),
         Column("accounts", "int", "accounts with the value"),
         Column("customers", "int", "customers that it would have joined"),
-        _text("reason", "what speaks against it", required=True),
+        _text("reason", "what speaks against it; of likeness, its precision and on how many pairs", required=True),
         Column("sample", "texts", "at most 20 of the accounts, sorted"),
     ),
-)
+)  # fmt: skip
 
 IDENTITY_LOG = Table(
     "identity_log",

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from features.errors import RecipeError, TableError
+from features.likeness import REPORTED
 from features.workspace import Snapshot
 
 Rows = list[dict[str, Any]]
@@ -46,12 +47,17 @@ def card_of(snapshot: Snapshot, who: str) -> dict[str, Any]:
 
 
 def review_of(snapshot: Snapshot) -> Rows:
-    """What people should look at, the values that would join most customers first."""
+    """What people should look at, the values that would join most customers first, what is only alike last.
+
+    How precise likeness was stands above all.
+    """
     check_resolved(snapshot)
-    return sorted(
-        _rows(snapshot, "identity_review"),
-        key=lambda row: (-row["customers"], row["kind"], row["value_hash"], row["reason"]),
-    )
+    return sorted(_rows(snapshot, "identity_review"), key=_urgency)
+
+
+def _urgency(row: dict[str, Any]) -> tuple[Any, ...]:
+    alike = row["kind"] == "likeness"
+    return (row["value_hash"] != REPORTED, alike, -row["customers"], row["kind"], row["value_hash"], row["reason"])
 
 
 def log_of(snapshot: Snapshot, who: str | None = None) -> Rows:

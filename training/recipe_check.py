@@ -6,10 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+from features.alike import check_likeness
 from features.casts import local_day
 from features.channels import Export, files_of, read_export
 from features.engine import Engine, engine_in, told
-from features.errors import OneBasketError
+from features.errors import OneBasketError, RecipeError
 from features.expressions import literal, quoted, scalar
 from features.joins import joined, read_joins
 from features.judging import REASON, Door, judged
@@ -115,6 +116,10 @@ def _missing(intake: Intake, found: Checked) -> None:
         found.note("better", "retailer.country", "with it forecasts know the public holidays")
     if not retailer.currency:
         found.note("better", "retailer.currency", "with it amounts are shown in their currency")
+    try:
+        check_likeness(intake)
+    except RecipeError as fault:
+        found.note("broken", "identity.probabilistic", str(fault))
 
 
 def _check_source(door: Door, name: str, found: Checked, sample_rows: int) -> None:

@@ -149,6 +149,11 @@ def _identity(figures: Figures) -> Iterator[str]:
             [[kind, *(kinds.get(kind, {}).get(key, 0) for key in ("links", "values", "shared_values")),
               joins.get(kind, 0)] for kind in dict.fromkeys([*kinds, *joins])],
         )  # fmt: skip
+    if found["likeness"]:
+        alike = found["likeness"]
+        yield heading("Likeness of profiles", 3)
+        yield paragraph(f"{number(alike['accounts'])} accounts of {number(alike['customers'])} customers by strong "
+                        f"evidence are alike: {alike['reason']}.")  # fmt: skip
     if found["cut"]:
         yield heading("Evidence that was cut", 3)
         yield table(["kind", "why", "values", "most accounts", "most customers"],

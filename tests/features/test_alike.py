@@ -1,6 +1,7 @@
 """Likeness in an ingest: it joins as of the snapshot's end, says how precise it was, and changes nothing before."""
 
 import csv
+import json
 import random
 from collections.abc import Iterable
 from datetime import timedelta
@@ -9,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import RecipeError
+from features.engine import engine_in
 from features.ingest import ingest
+from features.quality_people import identity
 from features.who import accounts_as_of
 from features.workspace import Snapshot, Workspace
 from tests.features.test_likeness import profiles_of
 from tests.fixtures.absence import lacking
 from tests.fixtures.identity_world import World, town
+from tests.fixtures.tiny_workspace import done
 from training.recipe import load_recipe
 
 RECIPE = """
@@ -53,7 +56,7 @@ value = "value"
 
 [sources.holders]
 table = "profiles"
-path = "profiles.csv"
+path = "profiles-*.csv"
 [sources.holders.columns]
 channel = "channel"
 channel_customer_id = "account"
@@ -93,7 +96,8 @@ def write(folder: Path, world: World, *, alike: bool = True) -> Path:
     random.Random(1).shuffle(said)
     names = list(said[0])[1:]
     told = [(channel[row["account_id"]], row["account_id"], *(row[name] or "" for name in names)) for row in said]
-    _csv(folder / "profiles.csv", ("channel", "account", *names), told)
+    for part in (1, 2):
+        _csv(folder / f"profiles-{part}.csv", ("channel", "account", *names), told[part - 1 :: 2])
     return folder
 
 
@@ -127,8 +131,33 @@ def test_people_are_joined_that_nothing_else_joins_and_rightly(both: tuple[Snaps
     right = sum(world.person_of[account] == world.person_of[customer] for account, customer in more)
     assert len(more) > 100
     assert right >= 0.98 * len(more)
-    kinds = set(alike.read("identity_log")["kind"].to_pylist())
-    assert kinds == {"unionid", "likeness"}
+    log = alike.read("identity_log").to_pylist()
+    assert {row["kind"] for row in log} == {"unionid", "likeness"}
+    assert {row["joined_on"] for row in log if row["kind"] == "likeness"} == {alike.last_day}
+
+
+def customers(snapshot: Snapshot) -> dict[str, set[str]]:
+    """The accounts of each customer."""
+    found: dict[str, set[str]] = {}
+    for row in snapshot.read("accounts").to_pylist():
+        found.setdefault(row["customer_id"], set()).add(row["account_id"])
+    return found
+
+
+def test_it_takes_no_join_away(both: tuple[Snapshot, Snapshot]) -> None:
+    plain, alike = both
+    whose = {account: customer for customer, accounts in customers(alike).items() for account in accounts}
+    for accounts in customers(plain).values():
+        assert len({whose[account] for account in accounts}) == 1
+
+
+def test_it_joins_nobody_with_another_unionid_and_few_accounts_only(
+    both: tuple[Snapshot, Snapshot], world: World
+) -> None:
+    unionid = {account: value for account, kind, value, _ in world.links if kind == "unionid"}
+    for accounts in customers(both[1]).values():
+        assert len({unionid[account] for account in accounts if account in unionid}) <= 1
+        assert len(accounts) <= 8
 
 
 def test_its_precision_stands_in_the_review(both: tuple[Snapshot, Snapshot]) -> None:
@@ -138,6 +167,44 @@ def test_its_precision_stands_in_the_review(both: tuple[Snapshot, Snapshot]) -> 
     assert row["reason"].startswith(("precision 0.9", "precision 1.0"))
     assert row["reason"].endswith("; used")
     assert not plain.holds("identity_review") or "likeness" not in plain.read("identity_review")["kind"].to_pylist()
+
+
+def test_people_are_shown_its_precision_first(both: tuple[Snapshot, Snapshot]) -> None:
+    place = both[1].folder.parent.parent
+    rows = json.loads(done(place, "identity", "review", "--json").stdout)
+    assert (rows[0]["kind"], rows[0]["value_hash"]) == ("likeness", "precision")
+    assert rows[0]["accounts"] > rows[0]["customers"] > 100
+    shown = done(place, "identity", "review", "--limit", "1").stdout
+    assert "likeness" in shown
+    assert "precision" in shown
+
+
+def test_the_report_on_the_data_tells_it_apart_from_evidence_that_was_cut(
+    both: tuple[Snapshot, Snapshot], tmp_path: Path
+) -> None:
+    plain, alike = both
+    (tmp_path / "scratch").mkdir()
+    with engine_in(tmp_path / "scratch") as engine:
+        assert identity(engine, plain)["likeness"] is None
+        found = identity(engine, alike)
+    assert found["likeness"]["reason"].endswith("; used")
+    assert not [row for row in found["cut"] if row["reason"] == found["likeness"]["reason"]]
+    assert "likeness" in {row["kind"] for row in found["cut"]}
+    assert found["review"] == 0  # a guess that joined nobody breaks no check
+    done(alike.folder.parent.parent, "report", "data", "--out", str(tmp_path))
+    (page,) = tmp_path.glob("*.html")
+    assert f"strong evidence are alike: {found['likeness']['reason']}." in page.read_text("utf-8")
+
+
+def test_few_judges_let_it_join_nobody(both: tuple[Snapshot, Snapshot], world: World, tmp_path: Path) -> None:
+    folders = write(tmp_path / "plain", world, alike=False), write(tmp_path / "alike", world)
+    for folder in folders:
+        lines = (folder / "links.csv").read_text("utf-8").splitlines(keepends=True)
+        (folder / "links.csv").write_text("".join(lines[:40]), "utf-8")
+    plain, alike = map(taken, folders)
+    assert alike.read("accounts").equals(plain.read("accounts"))
+    (row,) = [row for row in alike.read("identity_review").to_pylist() if row["kind"] == "likeness"]
+    assert "; not used: it takes 30 pairs and 0.98" in row["reason"]
 
 
 def test_as_of_an_earlier_day_it_changes_nothing(both: tuple[Snapshot, Snapshot]) -> None:
@@ -154,16 +221,9 @@ def test_files_that_come_one_after_the_other_give_the_same_bytes(
     both: tuple[Snapshot, Snapshot], world: World, tmp_path: Path
 ) -> None:
     folder = write(tmp_path / "parts", world)
-    (folder / "till-2.csv").rename(folder / "aside")
-    taken(folder)
-    (folder / "aside").rename(folder / "till-2.csv")
-    assert taken(folder).version.split("-")[1] == both[1].version.split("-")[1]
-
-
-def test_likeness_without_profiles_is_told_before_anything_is_read(tmp_path: Path, world: World) -> None:
-    folder = write(tmp_path / "none", world)
-    recipe = (folder / "recipe.toml").read_text("utf-8")
-    (folder / "recipe.toml").write_text(recipe[: recipe.index("[sources.holders]")], "utf-8")
-    with pytest.raises(RecipeError, match="no source fills profiles"):
+    for name in ("till-2.csv", "profiles-1.csv"):
+        (folder / name).rename(folder / f"aside-{name}")
         taken(folder)
-    assert not (folder / "workspace" / "landed").exists()
+    for name in ("profiles-1.csv", "till-2.csv"):
+        (folder / f"aside-{name}").rename(folder / name)
+    assert taken(folder).version.split("-")[1] == both[1].version.split("-")[1]

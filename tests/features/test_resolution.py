@@ -163,6 +163,14 @@ def test_likeness_joins_after_all_that_is_known(register):
     assert register.groups("m1 unionid=u1 likeness=x\ng1 unionid=u2 likeness=x") == ["g1", "m1"]
 
 
+def test_likeness_takes_away_nothing_that_is_known(register):
+    known = "e1 device=d {}\na1 phone=p device=d\np1 phone=q {}"
+    assert register.groups(known.format("", "")) == ["a1 e1", "p1"]
+    assert register.groups(known.format("likeness=x", "likeness=x")) == ["a1 e1 p1"]
+    other = "e1 device=d likeness=x\na1 unionid=u device=d\nm1 unionid=v likeness=x"
+    assert register.groups(other) == ["a1 e1", "m1"]
+
+
 def test_what_is_linked_later_counts_later(register):
     accounts = [("a", "app", date(2024, 1, 1)), ("b", "pos", date(2024, 1, 1)), ("c", "live", date(2024, 6, 2))]
     links = [("a", "phone", "p", None), ("b", "phone", "p", date(2024, 6, 1)), ("c", "phone", "p", None)]

@@ -31,6 +31,10 @@ TABLES = {
          "device", "sample": ["app:1", "app:2"]},
         {"kind": "member_card", "value_hash": "eeee", "accounts": 90, "customers": 90, "reason": "more than 8 accounts",
          "sample": ["pos:8"]},
+        {"kind": "likeness", "value_hash": "0000", "accounts": 2, "customers": 2, "reason": "several customers of one "
+         "channel", "sample": ["app:1", "app:2"]},
+        {"kind": "likeness", "value_hash": "precision", "accounts": 40, "customers": 25, "reason": "precision 0.9900 "
+         "on 100 pairs that strong evidence judges, of 300; used", "sample": []},
     ],
 }  # fmt: skip
 
@@ -54,13 +58,15 @@ def test_show_names_the_accounts_and_what_joined_them(place):
     card = json.loads(done(place, "identity", "show", "app:1", "--json").stdout)
     assert [row["account_id"] for row in card["accounts"]] == ["app:1", "pos:7"]
     assert card["joins"][0]["via_account_id"] == "app:1"
-    assert card["held_back"][0]["value_hash"] == "ffff"
+    assert [row["value_hash"] for row in card["held_back"]] == ["ffff", "0000"]
 
 
-def test_review_begins_with_what_would_join_most(place):
+def test_review_begins_with_how_precise_likeness_was_and_with_what_would_join_most(place):
     rows = json.loads(done(place, "identity", "review", "--json").stdout)
-    assert [row["kind"] for row in rows] == ["member_card", "device"]
-    assert "more than 8 accounts" in done(place, "identity", "review", "--limit", "1").stdout
+    assert [row["value_hash"] for row in rows] == ["precision", "eeee", "ffff", "0000"]
+    shown = done(place, "identity", "review", "--limit", "2").stdout
+    assert "more than 8 accounts" in shown
+    assert "precision 0.9900 on 100 pairs" in shown
 
 
 def test_log_is_of_all_or_of_one_customer(place):
