@@ -73,15 +73,16 @@ def _decide(
     from datetime import UTC, datetime
 
     from features.decisions import Decision, append, decisions_file
-    from training.identity_answers import customer_of
+    from features.personal import hidden
+    from training.identity_answers import stored_name
 
     with place.writing(f"identity {action}"):
         snapshot = place.snapshot()
-        for account in who:
-            customer_of(snapshot, account)
-        made = Decision(datetime.now(UTC), author or _login(), action, tuple(who), reason, snapshot.last_day)
+        known = tuple(stored_name(snapshot, account) for account in who)
+        why = hidden(reason, snapshot.facts.get("retailer", {}).get("country"))
+        made = Decision(datetime.now(UTC), author or _login(), action, known, why, snapshot.last_day)
         append(place, made)
-    print(f"noted in {decisions_file(place)}: {', '.join(who)} {action}; it holds from the next onebasket ingest on")
+    print(f"noted in {decisions_file(place)}: {', '.join(known)} {action}; it holds from the next onebasket ingest on")
 
 
 def _login() -> str:

@@ -63,7 +63,10 @@ def _new(files: list[Path], out: Path | None) -> None:
     if out is None:
         print(text, end="")
         return
-    out.write_text(text, "utf-8")
+    try:
+        out.write_text(text, "utf-8")
+    except OSError as fault:
+        raise ExportError(f"{out} cannot be written: {fault.strerror}") from fault
     print(f"{out} written: read its comments, then onebasket recipe check --recipe {out}")
 
 

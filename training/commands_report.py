@@ -89,8 +89,13 @@ def _check(check: "Check") -> dict[str, Any]:
 def _write(path: Path, text: str) -> Path:
     """Write a file in one step."""
     fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, "utf-8")
-    return fresh.replace(path)
+    from features.errors import ExportError
+
+    try:
+        fresh.write_text(text, "utf-8")
+        return fresh.replace(path)
+    except OSError as fault:
+        raise ExportError(f"{path} cannot be written: {fault.strerror}") from fault
 
 
 def _print(found: "Report", page: Path) -> None:

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from features.errors import RecipeError, TableError
+from features.keyed_hash import has_key, hashed_value
 from features.likeness import REPORTED
 from features.workspace import Snapshot
 
@@ -20,14 +21,25 @@ def check_resolved(snapshot: Snapshot) -> None:
 
 def customer_of(snapshot: Snapshot, who: str) -> str:
     """The customer that an account or a customer number belongs to; RecipeError if nobody has it."""
+    return str(_account(snapshot, who)["customer_id"])
+
+
+def stored_name(snapshot: Snapshot, who: str) -> str:
+    """An account or a customer number as the workspace knows it: hashed where it is personal."""
+    found = _account(snapshot, who)
+    return who if who in (found["account_id"], found["customer_id"]) else str(found["account_id"])
+
+
+def _account(snapshot: Snapshot, who: str) -> dict[str, Any]:
     check_resolved(snapshot)
-    found = _rows(snapshot, "accounts", (pads.field("account_id") == who) | (pads.field("customer_id") == who))
+    names = [who, *_hashed(snapshot, who)]
+    found = _rows(snapshot, "accounts", pads.field("account_id").isin(names) | pads.field("customer_id").isin(names))
     if not found:
         raise RecipeError(
             f"no account and no customer {who!r} in the history up to {snapshot.last_day}: write it as in the table "
             "accounts, such as app:1234 where account numbers are per channel"
         )
-    return str(found[0]["customer_id"])
+    return found[0]
 
 
 def card_of(snapshot: Snapshot, who: str) -> dict[str, Any]:
@@ -44,6 +56,16 @@ def card_of(snapshot: Snapshot, who: str) -> dict[str, Any]:
         "joins": sorted(joins, key=lambda row: (row["joined_on"], row["account_id"])),
         "held_back": [row for row in review_of(snapshot) if set(names) & set(row["sample"])],
     }
+
+
+def _hashed(snapshot: Snapshot, who: str) -> list[str]:
+    """What an account is stored as where it is a telephone number or an e-mail address."""
+    if not has_key():
+        return []
+    channel, colon, number = who.rpartition(":")
+    country = snapshot.facts.get("retailer", {}).get("country")
+    hashes = (hashed_value(number, kind, country) for kind in ("phone", "email"))
+    return [f"{channel}{colon}{value}" for value in hashes if value is not None]
 
 
 def review_of(snapshot: Snapshot) -> Rows:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.decisions import read_decisions
+from features.keyed_hash import hashed_value
 from features.workspace import Workspace
 from tests.fixtures.tiny_workspace import done, onebasket
 
@@ -109,3 +110,16 @@ def test_a_snapshot_without_accounts_names_the_remedy(place):
     result = onebasket(place, "identity", "review")
     assert result.exit_code == 2
     assert "names no accounts: run onebasket ingest again" in result.stderr
+
+
+def test_a_person_asked_for_by_telephone_is_found_and_the_number_is_written_nowhere(place, monkeypatch):
+    monkeypatch.setenv("ONEBASKET_IDENTITY_KEY", "a secret of the tests, long enough")
+    hashed = hashed_value("13812345678", "phone")
+    file = place / "history" / "000001-test" / "accounts" / "part.parquet"
+    more = {"account_id": f"pos:{hashed}", "channel": "pos", "customer_id": f"pos:{hashed}", "first_day": NEW_YEAR}
+    rows = [*pq.read_table(file).to_pylist(), more]
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    assert hashed in done(place, "identity", "show", "pos:138 1234 5678").stdout
+    done(place, "identity", "merge", "pos:13812345678", "pos:8", "--reason", "wrote from ann@example.com")
+    (made,) = read_decisions(Workspace(place))
+    assert (made.accounts, made.reason) == ((f"pos:{hashed}", "pos:8"), "wrote from ***")
