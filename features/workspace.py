@@ -33,6 +33,7 @@ from features.expressions import no_pattern
 
 UNFINISHED = ".unfinished-"
 KEPT_SNAPSHOTS = 3
+EVENTS_FILE = "events.db"  # in live/, written by servers
 
 
 @dataclass(frozen=True)
