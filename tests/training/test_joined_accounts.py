@@ -100,6 +100,14 @@ def test_every_account_of_a_customer_who_opted_out_with_one_of_them_is_answered_
         assert "own" not in {item["source"] for item in answer["items"]}
 
 
+def test_a_batch_of_lists_holds_unified_customers_and_nothing_personal_of_who_opted_out(shop, tmp_path):
+    done(shop, "recommend", "--limit", "3", "--out", str(tmp_path / "lists.parquet"), *CHEAP)
+    rows = pq.read_table(tmp_path / "lists.parquet").to_pylist()
+    assert {"pos:21", "pos:7", "pos:40"} <= {row["customer_id"] for row in rows}
+    assert not {"app:7", "app:41", "app:31"} & {row["customer_id"] for row in rows}
+    assert "own" not in {row["source"] for row in rows if row["customer_id"] == "pos:40"}
+
+
 def test_as_of_a_day_before_the_link_nobody_is_joined_by_it_and_nobody_has_refused(shop):
     early = subject("recommend", Workspace(shop), None, "2024-03-29", [CHEAP[1]])
     with Workspace(shop).writing("a test"):
