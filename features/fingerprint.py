@@ -1,6 +1,7 @@
 """A fingerprint of everything that a model as of a day may read: equal rows, equal text."""
 
 import hashlib
+import json
 from datetime import date
 
 import duckdb
@@ -8,6 +9,7 @@ import duckdb
 from features.engine import memory_limit
 from features.errors import HistoryError
 from features.expressions import literal, quoted
+from features.opt_outs import opted_out_as_of
 from features.tables import EVERY_LOCATION
 from features.who import accounts_as_of
 from features.workspace import Snapshot
@@ -57,13 +59,15 @@ def fingerprint(snapshot: Snapshot, as_of: date) -> str:
 
 
 def _whose(engine: duckdb.DuckDBPyConnection, snapshot: Snapshot, as_of: date) -> str:
-    """The same of the accounts with a purchase by then and whose they were."""
-    engine.register("whose", accounts_as_of(snapshot, as_of))
+    """The same of the accounts that were joined or bought by then, whose they were, and who has opted out."""
+    whose = accounts_as_of(snapshot, as_of)
+    engine.register("whose", whose)
     found = engine.execute(
-        "SELECT count(*), sum(hash(account_id, customer_id)::HUGEINT) FROM whose WHERE account_id IN "
-        "(SELECT account_id FROM purchase_history WHERE day <= $as_of)", {"as_of": as_of}
+        "SELECT count(*), sum(hash(account_id, customer_id)::HUGEINT) FROM whose WHERE account_id <> customer_id "
+        "OR account_id IN (SELECT account_id FROM purchase_history WHERE day <= $as_of)", {"as_of": as_of}
     )  # fmt: skip
-    return str(found.fetchone())
+    refused = sorted(opted_out_as_of(snapshot, as_of, whose))
+    return f"{found.fetchone()};{hashlib.sha256(json.dumps(refused).encode()).hexdigest()}"
 
 
 def _sum(engine: duckdb.DuckDBPyConnection, table: str, as_of: date) -> str:

@@ -181,9 +181,10 @@ def _narrowed_catalog(catalog: Catalog, products: Int) -> Catalog:
     return Catalog(names, category, tuple(ids for _, ids, _ in levels[:depth]), brand, brands)
 
 
-def load_purchases(snapshot: Snapshot, as_of: date) -> Purchases:
+def load_purchases(snapshot: Snapshot, as_of: date, accounts: pa.Table | None = None) -> Purchases:
     """Load every purchase of a snapshot up to the end of `as_of`, reading no row later than that.
 
+    `accounts` is what `accounts_as_of` gave for that day, where it is at hand already.
     Raises HistoryError when nothing was bought by then.
     """
     by_then = pads.field("day") <= pa.scalar(as_of, pa.date32())
@@ -193,9 +194,11 @@ def load_purchases(snapshot: Snapshot, as_of: date) -> Purchases:
     catalog = None
     if snapshot.holds("catalog"):
         catalog = snapshot.read("catalog", pads.field("product_id").isin(pc.unique(history["product_id"])))
-    from features.who import accounts_as_of  # the server opens coded histories and needs no engine
+    if accounts is None:
+        from features.who import accounts_as_of  # the server opens coded histories and needs no engine
 
-    return purchases_from(history, as_of, catalog, accounts_as_of(snapshot, as_of))
+        accounts = accounts_as_of(snapshot, as_of)
+    return purchases_from(history, as_of, catalog, accounts)
 
 
 def purchases_from(

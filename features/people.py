@@ -33,14 +33,14 @@ def customers_of_accounts(
     people = listed.left_join(days, "customer_id").drop("customer_id_right")
     if consents is None:
         return people.mutate(opted_out=ibis.literal(False))
-    refused = _opted_out(consents, resolved, as_of)
+    refused = refusals(consents, resolved, as_of)
     people = people.left_join(refused, "customer_id")
     return people.select(
         "customer_id", "accounts", "first_purchase_on", "last_purchase_on", opted_out=people.refused.fill_null(False)
     )
 
 
-def _opted_out(consents: Any, resolved: Any, as_of: date) -> Any:
+def refusals(consents: Any, resolved: Any, as_of: date) -> Any:
     """(customer_id, refused): the latest wish of any account; of an opt_in and an opt_out at once, the opt_out."""
     said = consents.filter((consents.wished_on <= ibis.literal(as_of)) & consents.wish.isin(["opt_out", "opt_in"]))
     said = said.join(resolved, "account_id").select("customer_id", "wish", "wished_at")

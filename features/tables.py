@@ -576,12 +576,12 @@ RECOMMENDATIONS = Table(
 
 EVENTS = Table(
     "events",
-    "What a customer did with an answer; idempotent by event_id.",
+    "What a customer did with an answer; idempotent by event_id. `onebasket events` writes them by unified customer.",
     key=("event_id",),
     columns=(
         _text("event_id", "chosen by the sender; sending it twice stores it once", required=True),
         _text("type", "view, search, click, add_to_cart, purchase, return, impression or dismiss", required=True),
-        _text("customer_id", "the unified customer"),
+        _text("customer_id", "the unified customer, or any account of it"),
         _text("channel", "where it happened"),
         _text("channel_customer_id", "the account, where the unified customer is not known"),
         _text("anonymous_id", "device or cookie of a guest"),

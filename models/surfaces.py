@@ -23,6 +23,7 @@ from features.bundled_history import open_purchases, save_purchases
 from features.customers import customers_of
 from features.errors import HistoryError
 from features.history import UNKNOWN, Int, Purchases
+from features.joined_accounts import NOBODY_JOINED, JoinedAccounts
 from features.progress import Progress, silent
 from models.buy_again import BuyAgain
 from models.contracts import Bools, Queries, Query, Recommendation, Recommender, Scored
@@ -37,6 +38,7 @@ from models.trending import Trending
 Surface = Literal["for-you", "buy-again", "with-basket", "similar", "trending"]
 SURFACES: tuple[Surface, ...] = get_args(Surface)
 CHUNK_CUSTOMERS = 1000
+ACCOUNTS = "accounts"  # which account is whose; bundles of before have no such folder
 PARTS: dict[str, type[Recommender]] = {
     "popular": Popular, "trending": Trending, "items": Items, "buy-again": BuyAgain,
 }  # fmt: skip
@@ -61,14 +63,17 @@ class Surfaces:
     settings: RecommendSettings
     notes: list[str]
     opted_out: frozenset[str]
+    joined: JoinedAccounts
     models: dict[str, Recommender]
 
     @classmethod
     def fit(
         cls, purchases: Purchases, settings: RecommendSettings, opted_out: Iterable[str] = (),
-        progress: Progress = silent,
+        progress: Progress = silent, joined: JoinedAccounts = NOBODY_JOINED,
     ) -> Self:  # fmt: skip
         """Train every model. Customers in `opted_out` are answered as if they were unknown.
+
+        `joined` says which other numbers a customer may be asked for by.
 
         Raises HistoryError when there is no purchase at all up to `purchases.as_of`.
         """
@@ -78,7 +83,7 @@ class Surfaces:
             )
         made = cls()
         made.purchases, made.settings, made.notes = purchases, settings, []
-        made.opted_out = frozenset(opted_out)
+        made.opted_out, made.joined = frozenset(opted_out), joined
         made.models = {}
         with progress.step("recommenders", len(PARTS) + 1) as step:
             made.models["main"] = made._fit_main()
@@ -121,9 +126,8 @@ class Surfaces:
     def coded(self, queries: Sequence[Query], allowed: Bools | None = None) -> Queries:
         """Translate external ids; a customer who named no location is asked about at its usual one."""
         history = self.purchases
-        customer = history.customers.codes(
-            [None if q.customer_id in self.opted_out else q.customer_id for q in queries]
-        )
+        asked = [self.customer_of(query.customer_id) for query in queries]
+        customer = history.customers.codes([None if name in self.opted_out else name for name in asked])
         usual = customers_of(history, self.settings.half_life_days).home_location
         location = history.locations.codes([query.location_id for query in queries])
         unsaid = np.array([query.location_id is None for query in queries], bool) & (customer >= 0)
@@ -138,6 +142,10 @@ class Surfaces:
             excluded=tuple(_known(history.products.codes(products)) for products in shown),
             allowed=allowed,
         )
+
+    def customer_of(self, customer_id: str | None) -> str | None:
+        """The unified customer of a customer, an account of one, or a customer that was joined to another."""
+        return None if customer_id is None else self.joined.customer_of(customer_id)
 
     def rank(self, surface: Surface, queries: Queries, limit: int) -> Answers:
         """Ask the surface's models one after another until each list is full."""
@@ -190,6 +198,7 @@ class Surfaces:
         content = {"settings": self.settings.model_dump(mode="json"), "main": self.models["main"].name,
                    "notes": self.notes, "opted_out": sorted(self.opted_out)}  # fmt: skip
         save_json(folder, "surfaces", content)
+        self.joined.save(folder / ACCOUNTS)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -199,6 +208,7 @@ class Surfaces:
         opened.purchases = open_purchases(folder / "history")
         opened.settings = RecommendSettings.model_validate(content["settings"])
         opened.notes, opened.opted_out = content["notes"], frozenset(content["opted_out"])
+        opened.joined = JoinedAccounts.open(folder / ACCOUNTS)
         main = RECOMMENDERS[content["main"]].open(folder / "main", opened.purchases)
         opened.models = {"main": main}
         for name, kind in PARTS.items():

@@ -10,7 +10,7 @@ from features.history import PATH_SEPARATOR, Catalog
 from models.bundle import Bundle
 from models.contracts import Bools, Query
 from models.surfaces import SURFACES, Surfaces
-from serving.messages import Account, Filters, Item, RecommendationAnswer, RecommendationRequest
+from serving.messages import Filters, Item, RecommendationAnswer, RecommendationRequest
 
 FALLBACKS = ("popular-here", "popular")
 FILTERS_KEPT = 256
@@ -68,18 +68,23 @@ class Recommending:
         )
 
     def customer_of(self, request: RecommendationRequest) -> str | None:
-        """The unified customer that a request names.
+        """The unified customer that a request names, by any of its accounts or former numbers.
 
-        An account is looked up as `channel:account` (account numbers per channel), then as the bare number
-        (numbers shared by all channels). An unknown account counts as its bare number.
+        Where the bundle does not say how accounts are named, an account is looked up as `channel:account`, then as
+        the bare number, and counts as that where it is unknown.
         """
         if request.account is None:
-            return request.customer_id
-        return next(filter(self._knows, customer_ids_of(request.account)), request.account.channel_customer_id)
+            return self.surfaces.customer_of(request.customer_id)
+        account = request.account
+        names = self.surfaces.joined.account_ids(account.channel, account.channel_customer_id)
+        customers = [self.surfaces.customer_of(name) for name in names]
+        return next(filter(self._holds, customers), customers[-1])
+
+    def _holds(self, customer_id: str | None) -> bool:
+        return self.surfaces.purchases.customers.code(customer_id) >= 0
 
     def _knows(self, customer_id: str | None) -> bool:
-        known = self.surfaces.purchases.customers.code(customer_id) >= 0
-        return known and customer_id not in self.surfaces.opted_out
+        return self._holds(customer_id) and customer_id not in self.surfaces.opted_out
 
     def _notes(self, request: RecommendationRequest, customer_id: str | None) -> Iterable[str]:
         purchases = self.surfaces.purchases
@@ -103,15 +108,6 @@ class Recommending:
 
 def _channel_of(request: RecommendationRequest) -> str | None:
     return request.channel or (request.account.channel if request.account else None)
-
-
-def customer_ids_of(account: Account) -> tuple[str, str]:
-    """The customer_ids that a channel account may stand under.
-
-    >>> customer_ids_of(Account(channel="app", channel_customer_id="1"))
-    ('app:1', '1')
-    """
-    return f"{account.channel}:{account.channel_customer_id}", account.channel_customer_id
 
 
 def allowed_products(catalog: Catalog, categories: Sequence[str], brands: Sequence[str]) -> Bools | None:

@@ -2,6 +2,9 @@
 
 WAL mode: readers never wait for writers. An acknowledged event has been committed, so it survives the end of
 the process however it ends; with `events_survive = "power"` each commit is also forced to disk.
+
+Events are stored as they were sent. Whose they are is resolved when they are read (features/live_events.py), so that
+an account that is joined to a customer later brings its events along.
 """
 
 import logging
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from features.tables import EVENTS
+from features.workspace import EVENTS_FILE
 from serving.messages import Event
 
 COLUMNS = (*EVENTS.column_names, "received_at")
@@ -54,7 +58,7 @@ class EventStore:
     """Appends events through one writing thread, which commits what waits together in one transaction."""
 
     def __init__(self, folder: Path, survive: Literal["process", "power"] = "process") -> None:
-        self.path = folder / "events.db"
+        self.path = folder / EVENTS_FILE
         self._synchronous = "FULL" if survive == "power" else "NORMAL"
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MOST_WAITING)
         self._connection: sqlite3.Connection | None = None

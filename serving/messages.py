@@ -70,8 +70,12 @@ EXAMPLE_REQUESTS: dict[str, dict[str, Any]] = {
 class RecommendationRequest(Request):
     """Who asks, where, and what for. With neither customer_id nor account the list is for nobody in particular."""
 
-    customer_id: Id | None = Field(default=None, description="the unified customer; may be unknown")
-    account: Account | None = Field(default=None, description="instead of customer_id: the customer's channel account")
+    customer_id: Id | None = Field(
+        default=None, description="the customer, or an account of it as in the table accounts; may be unknown"
+    )
+    account: Account | None = Field(
+        default=None, description="instead of customer_id: any channel account of the customer"
+    )
     surface: Surface = Field(default="for-you", description="what the list is for")
     product_id: Id | None = Field(default=None, description="the product that others shall be similar to")
     channel: Id | None = Field(default=None, description="where the list is shown")
@@ -129,7 +133,7 @@ class Event(Request):
 
     event_id: Id = Field(description="chosen by the sender; sent twice, it is stored once", examples=["e-1"])
     type: EventType = Field(description="what happened")
-    customer_id: Id | None = Field(default=None, description="the unified customer")
+    customer_id: Id | None = Field(default=None, description="the unified customer, or any account of it")
     channel: Id | None = Field(default=None, description="where it happened")
     channel_customer_id: Id | None = Field(default=None, description="the account in that channel")
     anonymous_id: Id | None = Field(default=None, description="device or cookie of a guest")

@@ -38,7 +38,10 @@ class Asked:
         return self._recommendations(questions) if self._recommend else self._forecasts(questions)
 
     def _recommendations(self, questions: pd.DataFrame) -> pd.DataFrame:
-        """One row per product; `question` is the row that asked, the rest as in the table recommendations."""
+        """One row per product; `question` is the row that asked, the rest as in the table recommendations.
+
+        A customer may be asked for by any of its accounts, written as in the table accounts.
+        """
         assert self._surfaces is not None
         rows: list[dict[str, Any]] = []
         for number, question in enumerate(_records(questions)):
@@ -48,8 +51,9 @@ class Asked:
                     f"unknown surface {surface!r}{did_you_mean(surface, SURFACES)}: any of {list(SURFACES)}"
                 )
             limit = int(question.pop("limit", None) or DEFAULT_LIMIT)
+            customer = self._surfaces.customer_of(question.get("customer_id"))
             for rank, item in enumerate(self._surfaces.answer(surface, [Query(**question)], limit)[0], start=1):
-                rows.append({"question": number, "customer_id": question.get("customer_id"), "surface": surface,
+                rows.append({"question": number, "customer_id": customer, "surface": surface,
                              "rank": rank, **vars(item)})  # fmt: skip
         return pd.DataFrame(rows)
 

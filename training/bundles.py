@@ -10,7 +10,11 @@ import pyarrow.parquet as pq
 from features.demand import Panel, PanelSettings, load_panel
 from features.errors import BundleError
 from features.history import load_purchases
+from features.joined_accounts import AccountNumbers, JoinedAccounts
+from features.opt_outs import opted_out_as_of
 from features.progress import Progress, silent
+from features.sources import Identity
+from features.who import accounts_as_of
 from features.workspace import Workspace, finish
 from models.bundle import Bundle, open_bundle, released_version, restate, seal
 from models.forecast_table import forecast_table
@@ -75,11 +79,19 @@ def _fit_recommend(folder: Path, subject: Subject, progress: Progress) -> None:
     settings = subject.recipe.recommend
     make_recommender(settings.recommender, settings)  # an unknown name is told before the work, not after
     with progress.step("reading the purchase history"):
-        purchases = load_purchases(subject.snapshot, subject.as_of)
+        accounts = accounts_as_of(subject.snapshot, subject.as_of)
+        purchases = load_purchases(subject.snapshot, subject.as_of, accounts)
+        opted_out = opted_out_as_of(subject.snapshot, subject.as_of, accounts)
+        joined = JoinedAccounts.of(accounts, _account_numbers(subject))
     with progress.step(f"fitting {settings.recommender}"):
-        surfaces = Surfaces.fit(purchases, settings)
+        surfaces = Surfaces.fit(purchases, settings, opted_out, joined=joined)
     with progress.step("writing the bundle"):
         surfaces.save(folder / "surfaces")
+
+
+def _account_numbers(subject: Subject) -> AccountNumbers:
+    """How the snapshot names accounts; the recipe at hand may be a changed one."""
+    return Identity.model_validate(subject.snapshot.facts["recipe"]["identity"]).account_numbers
 
 
 def panel_settings(subject: Subject) -> PanelSettings:

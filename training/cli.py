@@ -8,6 +8,7 @@ import typer
 
 from training.commands_answer import demand, forecast, orders, recommend
 from training.commands_data import ingest, recipes
+from training.commands_events import events
 from training.commands_identity import identity
 from training.commands_learn import backtest, train
 from training.commands_recipe import recipe
@@ -19,7 +20,7 @@ from training.commands_trace import trace
 
 COMMANDS = (
     demo, ingest, recipes, train, backtest, release, rollback, models, serve, recommend, forecast, orders,
-    identity, sample, recipe, demand, trace, report,
+    identity, sample, recipe, demand, trace, report, events,
 )  # fmt: skip
 
 app = typer.Typer(
