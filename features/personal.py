@@ -33,9 +33,9 @@ def is_phone(value: str, country: str | None) -> str:
     """SQL: a text value looks like a telephone number, in a form that is told to be one."""
     digits = f"regexp_replace(translate({value}, '{WIDE}', '{NARROW}'), '{BETWEEN}', '', 'g')"
     forms = [ABROAD, PHONES[country]] if country in PHONES else [ABROAD]
-    told = f"regexp_full_match({digits}, {literal('|'.join(f'({form})' for form in forms))})"
+    told = f"regexp_matches({digits}, {literal('^(' + '|'.join(f'({form})' for form in forms) + ')$')})"
     if country not in PHONES:  # with blanks between, as nobody writes a card
-        told = f"({told} OR (contains(trim({value}), ' ') AND regexp_full_match({digits}, '{WRITTEN}')))"
+        told = f"({told} OR (contains(trim({value}), ' ') AND regexp_matches({digits}, '^{WRITTEN}$')))"
     # where it begins is cheap to ask, and spares most values the patterns
     return f"length({value}) BETWEEN 8 AND 32 AND ({value} < ':' OR {value} >= '！') AND {told}"
 

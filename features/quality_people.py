@@ -144,8 +144,9 @@ def returns(engine: Engine, snapshot: Snapshot, ledger: Ledger) -> Figures:
     )
     total, matched = (sum(row[3] for row in rows if every or row[0] != "unmatched") for every in (True, False))
     lines, laid = (sum(row[2] for row in rows if every or row[0] != "unmatched") for every in (True, False))
+    shares = [part / whole for part, whole in ((matched, total), (laid, lines)) if whole]
     return {  # money given back alone has no units: it counts by its lines
-        "units": total, "matched_units": matched, "matched_share": laid / lines if lines else 1.0,
+        "units": total, "matched_units": matched, "matched_share": min(shares, default=1.0),
         "levels": [
             {"matched_by": level, "reason": reason, "rows": count, "units": units, "amount": amount,
              "median_days": days}
