@@ -13,7 +13,7 @@ from features.workspace import Snapshot, Workspace
 
 FOLDER = "ledger"
 LEDGER_FORM = 3  # raised whenever the ledger itself is written otherwise
-HISTORY_FORM = 1  # raised whenever tables are made otherwise from the same lines
+HISTORY_FORM = 2  # raised whenever tables are made otherwise from the same lines
 
 
 @dataclass
