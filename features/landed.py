@@ -1,8 +1,12 @@
 """What is known of one file of an export that was landed: its facts, and where it lies."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.casts import SQL_TYPES
+from features.expressions import quoted
+from features.tables import ORDER_LINES
 from features.workspace import Workspace, landed_id
 
 
@@ -13,7 +17,8 @@ class Landed:
     `name` is its path below the data folder, `content` the hash of its bytes, `mark` its size and time on disk;
     `joined` stands for what its rows find in joined files, `asked` for the exchange rates and product units that they
     find, '' where there are none; `days` counts its usable rows by local day where its table has days, `first_late` is
-    the earliest day of rows refused because their day had not come; `first_line` as in Export.
+    the earliest day of rows refused because their day had not come; `first_line` as in Export. `unmapped` are those of
+    order lines that its recipe says nothing of: they would be the same in every row, and are filled in on reading.
     """
 
     source: str
@@ -29,6 +34,7 @@ class Landed:
     first_line: int = 0
     asked: str = ""
     first_late: str = ""
+    unmapped: tuple[str, ...] | list[str] = ()
 
     @property
     def id(self) -> str:
@@ -52,6 +58,20 @@ class Landed:
     def broken(self, workspace: Workspace) -> Path:
         """Lines that are no rows, where there are any."""
         return workspace.landed / self.source / self.id / "broken.json"
+
+
+def alike(landed: Iterable[Landed]) -> Iterator[tuple[bool, str, list[Landed]]]:
+    """Landed files that are read alike: whether they hold row numbers, SQL of the columns to fill in, and the files."""
+    groups: dict[tuple[bool, tuple[str, ...]], list[Landed]] = {}
+    for one in landed:
+        groups.setdefault((one.numbered, tuple(one.unmapped)), []).append(one)
+    for (numbered, unmapped), of_one in groups.items():
+        yield numbered, "".join(f", {_filled(name)} AS {quoted(name)}" for name in unmapped), of_one
+
+
+def _filled(name: str) -> str:
+    column = ORDER_LINES.column(name)
+    return f"CAST({column.default or 'NULL'} AS {SQL_TYPES[column.kind]})"
 
 
 def mark_of(file: Path) -> str:

@@ -27,7 +27,7 @@ from features.expressions import KEYED_HASH, file_literal, literal, quoted
 from features.join_digests import write_found
 from features.joins import joined
 from features.judging import CONTENT, DATED, FUTURE, ORIGINAL, REASON, Door, judged, needs_numbers
-from features.landed import Landed, mark_of, name_of
+from features.landed import Landed, alike, mark_of, name_of
 from features.lookups import Lookups
 from features.personal import MASK, hidden
 from features.progress import Step
@@ -39,8 +39,9 @@ from features.writing import PARQUET
 from features.zones import to_local
 
 KEY = "onebasket_key"  # hash of what makes an order line the same line again
-LANDED_FORM = 2  # raised whenever landed files are written otherwise
-FACTS = ("rows", "reasons", "days", "numbered", "first_line", "asked", "first_late")  # what a folder says of itself
+LANDED_FORM = 3  # raised whenever landed files are written otherwise
+# what a folder says of itself
+FACTS = ("rows", "reasons", "days", "numbered", "first_line", "asked", "first_late", "unmapped")
 DATED_BY = {"order_lines": "day", "stock": "day"}  # of tables whose rows may lie in the future
 TEXT = "VARCHAR"
 DAY_OF = {"stock": "day", "plans": "starts_on"}  # tables that are written by the month of a day
@@ -210,7 +211,7 @@ class Landing:
             (unfinished / "broken.json").write_text(json.dumps(broken, ensure_ascii=False), "utf-8")
         return self._finished(
             Landed(source=name, name="", content=content, mapping=mapping, joined=joined, mark="", numbered=numbered,
-                   first_line=export.first_line, asked=asked, **facts), unfinished,
+                   first_line=export.first_line, asked=asked, unmapped=_unmapped(source), **facts), unfinished,
         )  # fmt: skip
 
     def _shown(self, source: Source, text: str) -> str:
@@ -233,7 +234,7 @@ class Landing:
 
     def _query(self, name: str, source: Source, export: Export) -> str:
         if export.rows == 0:  # its columns may have no types, or it names none
-            return _no_rows(SOURCE_TABLES[source.table])
+            return _no_rows(source)
         export = joined(name, export, self.lookups.joined_files(name))
         return self._sql(name, source, self._widened(name, source, export))
 
@@ -246,8 +247,9 @@ class Landing:
             query = self.engine.ibis.compile(rows)
             if table.name == "order_lines":
                 local = to_local("ordered_at", self.door.intake.retailer.time_zone, self.door.span)
+                left_out = ", ".join([CONTENT, "source", *_unmapped(source)])
                 query = (
-                    f"SELECT * EXCLUDE ({CONTENT}, source), CAST({local} AS DATE) AS day, CASE WHEN "
+                    f"SELECT * EXCLUDE ({left_out}), CAST({local} AS DATE) AS day, CASE WHEN "
                     f"source_line_id IS NOT NULL "
                     f"THEN hash(source_line_id) ELSE hash({CONTENT}, 1) END AS {KEY} FROM ({query})"
                 )
@@ -311,13 +313,23 @@ def _is_late(day: str) -> str:
     return f"({written}) AND {day} IS NOT NULL"
 
 
-def _no_rows(table: Table) -> str:
+def _unmapped(source: Source) -> tuple[str, ...]:
+    """The columns of order lines that a recipe says nothing of: the same in every row, they are not written."""
+    if source.table != "order_lines":
+        return ()
+    names = SOURCE_TABLES[source.table].column_names
+    return tuple(name for name in names if name not in source.columns and name not in {"source", "source_line_id"})
+
+
+def _no_rows(source: Source) -> str:
     """A query of no rows in the columns of a landed file."""
+    table = SOURCE_TABLES[source.table]
     columns = {column.name: SQL_TYPES[column.kind] for column in table.columns} | dict.fromkeys(
         (REASON, ORIGINAL), TEXT
     )
     if table.name == "order_lines":
-        columns = {name: kind for name, kind in columns.items() if name != "source"} | {"day": "DATE", KEY: "UBIGINT"}
+        kept = {name: kind for name, kind in columns.items() if name not in {"source", *_unmapped(source)}}
+        columns = kept | {"day": "DATE", KEY: "UBIGINT"}
     listed = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
     return f"SELECT {listed} WHERE false"
 
@@ -373,18 +385,15 @@ def mapping_of(intake_settings: dict[str, Any], *known: str) -> str:
 def rows_sql(landed: Iterable[Landed], workspace: Workspace, columns: str = "*", where: str = "true") -> str:
     """SQL of the usable rows of landed files, each with its `onebasket_file` (the landed id) and ROW."""
     parts = []
-    for numbered in (False, True):
-        files = [file_literal(one.parquet(workspace)) for one in landed if one.numbered == numbered]
-        if not files:
-            continue
-        listed = "[" + ", ".join(files) + "]"
+    for numbered, filled, of_one in alike(landed):
+        listed = "[" + ", ".join(file_literal(one.parquet(workspace)) for one in of_one) + "]"
         row = ROW if numbered else f"file_row_number AS {ROW}"
         hidden = "" if columns != "*" else f" EXCLUDE ({REASON}, {ORIGINAL}, filename, " + \
             (f"{ROW}" if numbered else "file_row_number") + ")"  # fmt: skip
         parts.append(
-            f"SELECT {columns}{hidden}, {LANDED_ID} AS onebasket_file, {row} FROM read_parquet({listed}, "
-            f"filename = true, file_row_number = true, union_by_name = true, hive_partitioning = false) "
-            f"WHERE {REASON} IS NULL AND {where}"
+            f"SELECT {columns}{hidden}, {LANDED_ID} AS onebasket_file, {row} FROM (SELECT *{filled} FROM "
+            f"read_parquet({listed}, filename = true, file_row_number = true, union_by_name = true, "
+            f"hive_partitioning = false)) WHERE {REASON} IS NULL AND {where}"
         )
     return " UNION ALL ".join(parts)
 

@@ -85,13 +85,18 @@ class Rebuild:
     def _unify(self, days: list[date]) -> set[date]:
         """Write the history of `days`; returns the later days on which some of it is handed over."""
         self._keyed("chunk_lines", LINE_COLUMNS, self._lines(days[0], days[-1]), "order_id, product_id")
+        if self.engine.rows("SELECT 1 FROM chunk_lines WHERE quantity <= 0 LIMIT 1") or self.former is not None:
+            self.back.note("chunk_lines", days)
+        handed = self._visits_and_places(days)
         single, several = self._summed("chunk_lines", purchase_history, single_lines)
         ties = ", ".join(f"{column} NULLS FIRST" for column in HISTORY)
         self.engine.share("chunk_tied", f"SELECT *, row_number() OVER (ORDER BY {ties}) AS tie FROM {several}")
         rows = f"(SELECT *, NULL AS tie FROM ({single}) UNION ALL SELECT * FROM {SHARED}.chunk_tied)"
         self.parts.write("purchase_history", rows, days, HISTORY_ORDER, tie="tie", shared=True)
-        if self.engine.rows("SELECT 1 FROM chunk_lines WHERE quantity <= 0 LIMIT 1") or self.former is not None:
-            self.back.note("chunk_lines", days)
+        return handed
+
+    def _visits_and_places(self, days: list[date]) -> set[date]:
+        """Write who bought on which of the `days`, and note where; returns the later days of handing over."""
         self.engine.share(
             "chunk_visits",
             "SELECT account_id, channel, day, bool_or(quantity > 0) AS bought FROM chunk_lines WHERE account_id IS NOT "
@@ -125,15 +130,15 @@ class Rebuild:
         self.engine.share(f"{name}_again", f"SELECT onebasket_key FROM {name} GROUP BY 1 HAVING count(*) > 1")
 
     def _summed(self, name: str, several: Any, single: Any) -> tuple[str, str]:
-        """SQL of the rows of a keyed table that are alone in their key and need no summing, and the name of the others.
+        """SQL of the rows of a keyed table that are alone in their key and need no summing, and the name of the others,
+        which the table then has no more.
 
         Equal hashes of different keys only mean that a row is summed alone.
         """
-        again = f"(SELECT 1 FROM {SHARED}.{name}_again AS again WHERE again.onebasket_key = keyed.onebasket_key)"
-        alone = self._sql(name, single, f"SELECT * FROM {SHARED}.{name} AS keyed WHERE NOT EXISTS {again}")
-        others = self._sql(name, several, f"SELECT * FROM {SHARED}.{name} AS keyed WHERE EXISTS {again}")
-        self.engine.share(f"{name}_several", others)
-        return alone, f"{name}_several"
+        again = f"onebasket_key IN (SELECT onebasket_key FROM {SHARED}.{name}_again)"
+        self.engine.share(f"{name}_several", self._sql(name, several, f"SELECT * FROM {SHARED}.{name} WHERE {again}"))
+        self.engine.run(f"DELETE FROM {SHARED}.{name} WHERE {again}")
+        return self._sql(name, single, f"SELECT * FROM {SHARED}.{name}"), f"{name}_several"
 
     def _sql(self, name: str, expression: Any, rows: str) -> str:
         """The SQL of a function of one relation that has the columns of the table `name`, compiled once."""

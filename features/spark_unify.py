@@ -17,6 +17,7 @@ from features.decisions import decisions_table, read_decisions
 from features.errors import NotIngested
 from features.identity import account_id, accounts_of, consents_of, links_of
 from features.judging import ORIGINAL, REASON
+from features.landed import alike
 from features.ledger import Ledger
 from features.lines import COLUMNS
 from features.orders import demand_place, is_gift, order_headers, without_twins
@@ -25,6 +26,7 @@ from features.resolution import resolve
 from features.returns import is_return, matched_returns
 from features.sources import Intake
 from features.spark import SparkEngine
+from features.tables import IBIS_TYPES, ORDER_LINES
 from features.twin_decisions import receipt_links, twins
 from features.twins import shared_evidence, twin_candidates
 from features.unify import demand_history, purchase_history, summed_cells
@@ -137,11 +139,12 @@ class _Chain:
 
     def _of(self, source: str) -> Any:
         landed = self.ledger.of(source)
-        files = {numbered: [str(one.parquet(self.workspace)) for one in landed if one.numbered == numbered]
-                 for numbered in (False, True)}  # fmt: skip
-        read = [self.engine.read_placed(f"{source}_{numbered}", of, FILE, ROW, has_row=numbered)
-                for numbered, of in files.items() if of]  # fmt: skip
-        rows = _together([part.drop(ORIGINAL) for part in read])
+        read = []
+        for place, (numbered, _, of_one) in enumerate(alike(landed)):
+            files = [str(one.parquet(self.workspace)) for one in of_one]
+            part = self.engine.read_placed(f"{source}_{place}", files, FILE, ROW, has_row=numbered).drop(ORIGINAL)
+            read.append(part.mutate(**{name: _filled(name) for name in of_one[0].unmapped}))
+        rows = _together(read)
         losing = self.engine.read("losers", self.snapshot.folder / LOSERS)
         losing = losing.filter(losing.source == source).select(**{FILE: "file", ROW: "row"})
         rows = rows.filter(rows[REASON].isnull()).anti_join(losing, [FILE, ROW])
@@ -187,6 +190,13 @@ class _Chain:
         self._written("accounts", named)
         people = customers_of_accounts(whose, accounts, days, consents, self.intake.identity, self.snapshot.last_day)
         self._written("customers", people)
+
+
+def _filled(name: str) -> Any:
+    """What stands in a column that a recipe says nothing of."""
+    column = ORDER_LINES.column(name)
+    kind = IBIS_TYPES[column.kind]
+    return ibis.null(kind) if column.default is None else ibis.literal(column.default.strip("'")).cast(kind)
 
 
 def _together(tables: list[Any]) -> Any:

@@ -11,7 +11,8 @@ from features.channels.export import ROW
 from features.engine import Engine
 from features.expressions import file_literal, literal
 from features.judging import REASON
-from features.landing import LANDED_ID, Landed
+from features.landed import Landed, alike
+from features.landing import LANDED_ID
 from features.ledger import FOLDER
 from features.workspace import Snapshot, Workspace
 
@@ -83,16 +84,13 @@ class LandedRows:
 
     def _read(self, landed: Iterable[Landed], where: str) -> dict[Key, dict[str, Any]]:
         found: dict[Key, dict[str, Any]] = {}
-        every = list(landed)
-        for numbered in (False, True):
-            files = [file_literal(one.parquet(self.workspace)) for one in every if one.numbered == numbered]
-            if not files:
-                continue
-            listed = ", ".join(files)
+        for numbered, filled, of_one in alike(landed):
+            listed = ", ".join(file_literal(one.parquet(self.workspace)) for one in of_one)
             query = (
                 f"SELECT {', '.join(READ)}, {REASON} AS reason, {LANDED_ID} AS file, "
-                f"{ROW if numbered else 'file_row_number'} AS row FROM read_parquet([{listed}], filename = true, "
-                f"file_row_number = true, union_by_name = true, hive_partitioning = false) WHERE {where}"
+                f"{ROW if numbered else 'file_row_number'} AS row FROM (SELECT *{filled} FROM "
+                f"read_parquet([{listed}], filename = true, file_row_number = true, union_by_name = true, "
+                f"hive_partitioning = false)) WHERE {where}"
             )
             for row in self.engine.run(query).to_arrow_table().to_pylist():
                 found[(row.pop("file"), row.pop("row"))] = row
