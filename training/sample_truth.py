@@ -11,7 +11,8 @@ from features.workspace import Snapshot
 PAIRS = """
 WITH known AS (
     SELECT DISTINCT account_id, coalesce(ours.customer_id, account_id) AS customer_id, truth.person_id, truth.component
-    FROM people AS truth LEFT JOIN accounts AS ours USING (account_id)),
+    FROM people AS truth LEFT JOIN accounts AS ours USING (account_id)
+    WHERE component NOT IN (SELECT component FROM people WHERE erased_at IS NOT NULL)),  -- who asked to be forgotten
 joined AS (
     SELECT count(*) AS pairs, count(*) FILTER (one.person_id = other.person_id) AS good
     FROM known AS one JOIN known AS other
