@@ -4,10 +4,11 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event
 from typing import Any
 
 import duckdb
@@ -17,9 +18,7 @@ from features.errors import RecipeError, SourceError, WorkspaceError
 
 NEEDS_KEY = "personal data without a key"  # with it an expression of the intake fails
 DEFAULT_MEMORY = "1500MB"
-SHARED = (
-    "shared"  # the catalog of tables that every connection of the engine sees; a TEMP table is seen by its own only
-)
+SHARED = "shared"  # a catalog whose tables every connection of the engine sees; TEMP tables are seen by one
 AT_ONCE = max(2, min(4, os.cpu_count() or 2))  # statements that run beside each other, each of which needs memory
 FULL_DISK = (
     "no space left",
@@ -76,6 +75,7 @@ class Engine:
             return [self.rows(statements[0])]
         pool, running = ThreadPoolExecutor(AT_ONCE), [self.ibis.con.cursor() for _ in range(AT_ONCE)]
         free: SimpleQueue[Any] = SimpleQueue()
+        stopped = Event()
         for own in running:
             own.execute("SET TimeZone = 'UTC'")
             free.put(own)
@@ -83,19 +83,20 @@ class Engine:
         def run(statement: str) -> list[tuple[Any, ...]]:
             own = free.get()
             try:
-                found: list[tuple[Any, ...]] = own.execute(statement).fetchall()
+                found: list[tuple[Any, ...]] = [] if stopped.is_set() else own.execute(statement).fetchall()
                 return found
             finally:
                 free.put(own)
 
+        asked = [pool.submit(run, statement) for statement in statements]
         try:
-            return list(pool.map(run, statements))
-        except BaseException:
-            for own in running:
-                own.interrupt()  # so that nobody who presses Ctrl-C waits for them
-            raise
+            return [one.result() for one in asked]
         finally:
-            pool.shutdown(cancel_futures=True)
+            stopped.set()  # where one failed, or somebody pressed Ctrl-C, nobody waits for the others
+            while wait(asked, timeout=0.05).not_done:
+                for own in running:
+                    own.interrupt()
+            pool.shutdown()
             for own in running:
                 own.close()
 
