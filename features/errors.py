@@ -37,6 +37,10 @@ class SourceError(OneBasketError):
     """An export cannot be read."""
 
 
+class NoExport(SourceError):
+    """There is no file of a source."""
+
+
 class TableError(OneBasketError):
     """A table lacks columns or breaks its key."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -32,11 +32,6 @@ def day_number(day: date) -> int:
     10
     """
     return (day - EPOCH).days
-
-
-def day_of(number: int) -> date:
-    """Return the date that `day_number` numbers so."""
-    return EPOCH + timedelta(days=int(number))
 
 
 class Ids:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from features.channels import files_of
 from features.engine import Engine
-from features.errors import SourceError
+from features.errors import NoExport, SourceError
 from features.join_digests import found_in, moved
 from features.joins import Beside, read_join
 from features.judging import Door
@@ -46,8 +46,8 @@ class Lookups:
     def there(self, path: str, name: str, *, may_lack: bool) -> list[Path]:
         try:
             return files_of(path, self.door.intake.folder, name)
-        except SourceError as fault:
-            if may_lack and "there is no file" in str(fault):
+        except NoExport:
+            if may_lack:
                 return []
             raise
 

@@ -79,7 +79,6 @@ WHY_MISSING = {
     "identity": "no purchase names an account",
     "returns": "nothing was given back",
     "sold_out": "no source has stock",
-    "stockouts": "this version does not look for stock-outs that no stock tells of",
 }
 
 

@@ -1,13 +1,12 @@
 """Possible stock-outs that no stock file tells of, in the busiest locations."""
 
 from collections.abc import Callable, Iterator
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.demand_days import demand_days
 from features.engine import Engine
 from features.errors import HistoryError
 from features.quality_volume import DAILY, Figures
@@ -15,19 +14,15 @@ from features.workspace import Snapshot
 
 LOCATIONS = 3  # the busiest: every product of a location is looked at day by day
 SHOWN_PRODUCTS = 20
-DAYS = "features.demand_days"
 
 Parts = Callable[..., Iterator[pa.Table]]
 
 
-def stockouts(engine: Engine, snapshot: Snapshot, demand_days: Parts | None = None) -> Figures:
-    """Days of products that probably had none to sell, by location; empty where nothing tells.
+def stockouts(engine: Engine, snapshot: Snapshot, days: Parts = demand_days) -> Figures:
+    """Days of products that probably had none to sell, by location: a flag and no truth.
 
-    A flag and no truth. `demand_days` gives the days of a location's products (features/demand_days.py).
+    `days` gives the days of a location's products.
     """
-    days = demand_days or _demand_days()
-    if days is None:
-        return {}
     busiest = engine.rows(
         f"SELECT location_id FROM {DAILY} GROUP BY 1 ORDER BY sum(lines) DESC, location_id LIMIT {LOCATIONS}"
     )
@@ -40,13 +35,6 @@ def stockouts(engine: Engine, snapshot: Snapshot, demand_days: Parts | None = No
         "locations": every, "product_days": total, "suspected": flagged, "share": flagged / total if total else 0.0,
         "by_location": found, "products": products[:SHOWN_PRODUCTS],
     }  # fmt: skip
-
-
-def _demand_days() -> Parts | None:
-    if find_spec(DAYS) is None:
-        return None
-    found: Parts = import_module(DAYS).demand_days
-    return found
 
 
 def _of_location(days: Parts, snapshot: Snapshot, location: str) -> Figures:

@@ -13,7 +13,9 @@ from features.sources import Identity, Orders
 NUMBER, BASKET = "order-number", "basket"
 ALWAYS = ibis.date(1900, 1, 1)
 NUMBER_DAYS = 30  # how far apart two systems may date one order number
-NEAR_DAYS, NEARLY = 3, 3  # apart no more, by no more than a third: two records of one number and shop are one order
+# two records of one number and shop are one order's where they are no more days apart, and their amounts no more than
+# one part in so many
+NEAR_DAYS, AMOUNT_PARTS = 3, 3
 MOST_ALIKE = 8  # beyond this many earlier orders that fit nothing is told apart
 TURN = ("ordered_at", "source", "order_id", "day")
 CARRIED = ("source", "ordered_at", "net_amount", "cancelled", "location_id", "customer_id")
@@ -123,7 +125,7 @@ def _pair(later: Any, earlier: Any, evidence: str) -> dict[str, Any]:
     # a number alone, or with a shop, may be an accident: what was bought, or who bought it, must agree, or nearly so
     anywhere = (later.location_id == "all") | (earlier.location_id == "all")
     one, other = (orders.net_amount.cast("float64") for orders in (later, earlier))
-    near = (one - other).abs() * NEARLY <= ibis.greatest(one, other)
+    near = (one - other).abs() * AMOUNT_PARTS <= ibis.greatest(one, other)
     soon = later.second - earlier.second <= NEAR_DAYS * 86_400
     alike = (near.coalesce(False) & soon) | (later.basket == earlier.basket).coalesce(False)
     borne_out = ((later.location_id == earlier.location_id) | anywhere).coalesce(False) & alike

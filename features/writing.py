@@ -1,7 +1,6 @@
 """Tables to parquet: the same rows give the same bytes."""
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +20,6 @@ def write_table(engine: Engine, rows: Any, folder: Path, order: Sequence[str]) -
     """Write an Ibis table as folder/part.parquet, sorted by `order` and then by everything else; returns its rows."""
     folder.mkdir(parents=True, exist_ok=True)
     return _copy(engine, rows, folder / "part.parquet", order)
-
-
-def write_months(engine: Engine, rows: Any, folder: Path, order: Sequence[str], day: str = "day") -> int:
-    """Write an Ibis table as folder/month=YYYY-MM/part.parquet by the month of `day`; returns its rows.
-
-    One month after another, so that no more than a month is sorted at a time.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    view = rows.mutate(onebasket_month=rows[day].truncate("M")).select("onebasket_month").distinct()
-    months = sorted(row[0] for row in engine.rows(engine.ibis.compile(view)))
-    written = 0
-    for month in months:
-        inside = rows.filter(rows[day] >= month, rows[day] < _next(month))
-        target = folder / f"month={month:%Y-%m}" / "part.parquet"
-        target.parent.mkdir()
-        written += _copy(engine, inside, target, order)
-    if not months:
-        written += _copy(engine, rows, folder / "part.parquet", order)
-    return written
-
-
-def _next(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def _copy(engine: Engine, rows: Any, file: Path, order: Sequence[str]) -> int:

@@ -28,7 +28,7 @@ STORAGE = {"event_id": "TEXT PRIMARY KEY", "position": "INTEGER", "quantity": "R
 CREATE = f"""
 CREATE TABLE IF NOT EXISTS events ({", ".join(f"{name} {STORAGE.get(name, 'TEXT')}" for name in COLUMNS)}) STRICT
 """
-INSERT = f"INSERT OR IGNORE INTO events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+INSERT = f"INSERT OR IGNORE INTO events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  # our own names
 WAIT_SECONDS = 5.0
 MOST_WAITING = 1000
 MOST_TOGETHER = 200

@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,7 @@ def opened(name: str, file: Path, source: Format) -> Iterator[Blocks]:
             f"sources.{name}: {file} is not written in {source.encoding}: set its encoding in the recipe, "
             f'such as "gbk", "latin-1" or "utf-16" ({fault})'
         ) from fault
-    except (EOFError, gzip.BadGzipFile, gzip.zlib.error) as fault:  # type: ignore[attr-defined]
+    except (EOFError, gzip.BadGzipFile, zlib.error) as fault:
         raise SourceError(
             f"sources.{name}: {file} is truncated or not gzip: copy or export it again ({fault})"
         ) from fault

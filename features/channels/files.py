@@ -7,7 +7,7 @@ from pathlib import Path
 
 from features.channels.databases import ENVIRONMENT, connection_string
 from features.channels.export import Format
-from features.errors import RecipeError, SourceError
+from features.errors import NoExport, RecipeError, SourceError
 
 SCHEMES = {"postgresql": "postgres", "postgres": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 ENDINGS = {
@@ -30,7 +30,7 @@ def files_of(path: str, folder: Path, source: str) -> list[Path]:
     )
     files = [file for file in found if file.is_file()]
     if not files:
-        raise SourceError(
+        raise NoExport(
             f"sources.{source}: there is no file {pattern}: correct its path in the recipe, or give --data FOLDER"
         )
     return files

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from features.decisions import Decision, append
 from features.engine import engine_in
 from features.errors import RecipeError
 from features.ingest import ingest
 from features.trace import trace
+from features.who import accounts_as_of
 from features.workspace import Snapshot, Workspace
 from training.recipe import load_recipe
 
@@ -54,6 +56,24 @@ product_id = "product"
 starts_on = "first"
 ends_on = "last"
 known_on = "first"
+"""
+WISHES = """
+[sources.wishes]
+table = "consents"
+path = "wishes.csv"
+columns = { channel = "channel", channel_customer_id = "account", wish = "wish", wished_at = "at" }
+"""
+CLICKS = """
+[sources.clicks]
+table = "events"
+path = "clicks.csv"
+[sources.clicks.columns]
+event_id = "id"
+type = "'view'"
+customer_id = "customer"
+channel = "'app'"
+channel_customer_id = "account"
+happened_at = "at"
 """
 
 
@@ -200,15 +220,7 @@ def test_a_plan_where_there_was_none_says_of_every_day_that_it_is_known(chain: C
 
 
 def test_a_wish_to_be_erased_that_is_taken_back_gives_the_name_back(chain: Chain) -> None:
-    chain.sources = [
-        TILL,
-        """
-[sources.wishes]
-table = "consents"
-path = "wishes.csv"
-columns = { channel = "channel", channel_customer_id = "account", wish = "wish", wished_at = "at" }
-""",
-    ]
+    chain.sources = [TILL, WISHES]
     head = "channel,account,wish,at\n"
     chain.write(
         "till.csv", "1,t1,ann,milk,s1,2024-01-02 10:00:00,1,2.00,,", "2,t2,bob,milk,s1,2024-03-02 10:00:00,1,2.00,,"
@@ -220,25 +232,7 @@ columns = { channel = "channel", channel_customer_id = "account", wish = "wish",
 
 
 def test_an_erased_person_takes_no_stranger_along(chain: Chain) -> None:
-    chain.sources = [
-        TILL,
-        """
-[sources.wishes]
-table = "consents"
-path = "wishes.csv"
-columns = { channel = "channel", channel_customer_id = "account", wish = "wish", wished_at = "at" }
-[sources.clicks]
-table = "events"
-path = "clicks.csv"
-[sources.clicks.columns]
-event_id = "id"
-type = "'view'"
-customer_id = "customer"
-channel = "'app'"
-channel_customer_id = "account"
-happened_at = "at"
-""",
-    ]
+    chain.sources = [TILL, WISHES, CLICKS]
     chain.write("till.csv", "1,t1,ann,milk,s1,2024-01-02 10:00:00,1,2.00,,")
     chain.write("wishes.csv", "pos,ann,erase,2024-03-03", head="channel,account,wish,at\n")
     chain.write("clicks.csv", "1,,,2024-01-01", "2,,zoe,2024-01-01", "3,ann,,2024-01-01", "4,,ann,2024-01-01",
@@ -301,11 +295,6 @@ def test_a_source_is_named_so_that_a_folder_can_be(chain: Chain) -> None:
 
 
 def test_days_before_a_decision_do_not_know_it(chain: Chain) -> None:
-    from datetime import UTC, datetime
-
-    from features.decisions import Decision, append
-    from features.who import accounts_as_of
-
     chain.sources = [TILL]
     chain.write(
         "till.csv",
@@ -324,12 +313,7 @@ def test_days_before_a_decision_do_not_know_it(chain: Chain) -> None:
 
 
 def test_a_trace_shows_what_is_kept_of_a_twin_and_names_nobody_erased(chain: Chain) -> None:
-    chain.sources += ["""
-[sources.wishes]
-table = "consents"
-path = "wishes.csv"
-columns = { channel = "channel", channel_customer_id = "account", wish = "wish", wished_at = "at" }
-"""]  # fmt: skip
+    chain.sources.append(WISHES)
     chain.write("till.csv", "1,t1,ann,milk,s1,2024-02-02 10:00:00,1,2.00,,")
     chain.write(
         "app.csv",
