@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
 import ibis
 
 from features.errors import RecipeError, SourceError, WorkspaceError
+from features.expressions import quoted
 
 NEEDS_KEY = "personal data without a key"  # with it an expression of the intake fails
 DEFAULT_MEMORY = "1500MB"
@@ -58,16 +60,34 @@ class Engine:
         self.run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {self.ibis.compile(expression)}')
         return self.ibis.table(name)
 
-    def share(self, name: str, query: str) -> None:
-        """Compute a query into a table of this session that statements run `at_once` see too, under SHARED."""
+    def share(self, name: str, query: str, implied: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Compute a query into a table of this session that statements run `at_once` see too, as the view SHARED.name.
+
+        `implied` is SQL of further columns of the view, which follow from those of the query.
+        """
         self.forget(name)  # before the new one is computed, so that there is memory for one of them only
-        self.run(f'CREATE TABLE {SHARED}."{name}" AS {query}')
-        self.run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS SELECT * FROM {SHARED}."{name}"')
+        told = "".join(f", {sql} AS {quoted(column)}" for column, sql in implied.items())
+        self.run(f"CREATE TABLE {_stored(name)} AS {query}")
+        self.run(f'CREATE VIEW {SHARED}."{name}" AS SELECT *{told} FROM {_stored(name)}')
+        self.run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS FROM {SHARED}."{name}"')
+
+    def share_array(self, name: str, column: str, values: Any) -> None:
+        """Share a numpy array as a table of one column."""
+        self.ibis.con.register("given_array", {column: values})
+        try:
+            self.share(name, "FROM given_array")
+        finally:
+            self.ibis.con.unregister("given_array")
+
+    def drop_rows(self, name: str, where: str) -> None:
+        """Take rows out of a shared table."""
+        self.run(f"DELETE FROM {_stored(name)} WHERE {where}")
 
     def forget(self, *names: str) -> None:
         """Free the memory of shared tables."""
         for name in names:
-            self.run(f'DROP TABLE IF EXISTS {SHARED}."{name}"')
+            self.run(f'DROP VIEW IF EXISTS {SHARED}."{name}"')
+            self.run(f"DROP TABLE IF EXISTS {_stored(name)}")
 
     def at_once(self, statements: Sequence[str]) -> list[list[tuple[Any, ...]]]:
         """Run statements beside each other, for those of which one alone does not keep every core busy."""
@@ -107,6 +127,11 @@ class Engine:
 
     def close(self) -> None:
         self.ibis.disconnect()
+
+
+def _stored(name: str) -> str:
+    """The table behind a shared view."""
+    return f'{SHARED}."{name}_stored"'
 
 
 def memory_limit() -> str:

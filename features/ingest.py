@@ -21,7 +21,7 @@ from features.landed import Landed
 from features.landing import DAY_OF, Landing, mapping_of
 from features.ledger import FOLDER, HISTORY_FORM, Ledger, content_hashes, content_of_all, landed_before
 from features.lines import Lines
-from features.partitions import Form, Partitioned, link
+from features.partitions import Form, Layout, Partitioned, link
 from features.progress import Progress, silent
 from features.quarantine import write_quarantine
 from features.rebuild import VISITS, Rebuild
@@ -270,7 +270,7 @@ class _Ingest:
                 continue  # its rows went with their file
             found = described(self.engine, self.workspace, spec, inside, list(self.intake.sources),
                               f"{day} BETWEEN DATE '{first}' AND DATE '{last}'")  # fmt: skip
-            parts.write(table, named(table), [first], [day, "location_id", "product_id"], day)
+            parts.write(table, named(table), [first], Layout([day, "location_id", "product_id"], day))
             dropped[form.file(first)] = found.dropped
         if self.former is not None:
             parts.link(table, days, self.former.rows.get(table, {}))

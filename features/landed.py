@@ -66,10 +66,11 @@ def alike(landed: Iterable[Landed]) -> Iterator[tuple[bool, str, list[Landed]]]:
     for one in landed:
         groups.setdefault((one.numbered, tuple(one.unmapped)), []).append(one)
     for (numbered, unmapped), of_one in groups.items():
-        yield numbered, "".join(f", {_filled(name)} AS {quoted(name)}" for name in unmapped), of_one
+        yield numbered, "".join(f", {filled(name)} AS {quoted(name)}" for name in unmapped), of_one
 
 
-def _filled(name: str) -> str:
+def filled(name: str) -> str:
+    """SQL of what stands in an unmapped column of order lines."""
     column = ORDER_LINES.column(name)
     return f"CAST({column.default or 'NULL'} AS {SQL_TYPES[column.kind]})"
 

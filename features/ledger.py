@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from features.digests import hashes_of
 from features.landing import Landed
 from features.workspace import Snapshot, Workspace
 
@@ -87,7 +88,7 @@ def landed_before(workspace: Workspace) -> list[Landed]:
 
 def content_hashes(folder: Path, before: Path | None, known: Mapping[str, str]) -> dict[str, str]:
     """The hash of every published file of a snapshot; those linked from the one before are known."""
-    found = {}
+    found, new = {}, {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
         if name.startswith(FOLDER + "/"):
@@ -96,9 +97,9 @@ def content_hashes(folder: Path, before: Path | None, known: Mapping[str, str]) 
         if former is not None and former.is_file() and former.samefile(path):
             found[name] = known[name]
         else:
-            with path.open("rb") as stream:
-                found[name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return found
+            new[name] = path
+    found |= zip(new, hashes_of(list(new.values())), strict=True)
+    return dict(sorted(found.items()))
 
 
 def content_of_all(hashes: Mapping[str, str]) -> str:

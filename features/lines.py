@@ -7,6 +7,7 @@ from features.channels.export import ROW
 from features.engine import Engine
 from features.expressions import literal, quoted
 from features.identity import account_sql
+from features.landed import filled
 from features.landing import Landed, rows_sql
 from features.sources import Intake
 from features.tables import ORDER_LINES
@@ -42,11 +43,27 @@ class Lines:
         parts = [part for source in self.sources if (part := self._of(source, first, last, for_twins))]
         return " UNION ALL BY NAME ".join(parts) if parts else self._none()
 
-    def _of(self, source: str, first: date, last: date, for_twins: bool) -> str | None:
-        files = [
+    def implied(self, first: date, last: date) -> dict[str, str]:
+        """SQL of columns that follow from the others, as no file with lines of these days says anything of them."""
+        unmapped = [set(one.unmapped) for source in self.sources for one in self._files(source, first, last)]
+        silent = set.intersection(*unmapped) if unmapped else set()
+        found: dict[str, str] = {
+            name: filled(name) for name in ("channel", "unit", "discount_amount") if name in silent
+        }
+        if "fulfilled_at" in silent:
+            found["demand_day"] = "day"
+        if "fulfilment_location_id" in silent:
+            found["demand_location_id"] = "location_id"
+        return found
+
+    def _files(self, source: str, first: date, last: date) -> list[Landed]:
+        return [
             one for one in self.landed[source]
             if any(first <= date.fromisoformat(day) <= last for day in one.days)
         ]  # fmt: skip
+
+    def _of(self, source: str, first: date, last: date, for_twins: bool) -> str | None:
+        files = self._files(source, first, last)
         if not files:
             return None
         plain = [column for column in COLUMNS if column not in {"order_id", "gift", "source_line_id"}]

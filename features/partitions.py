@@ -6,7 +6,7 @@ The form of a month depends on how many order lines it has, so that the same lin
 import os
 import shutil
 from calendar import monthrange
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -70,6 +70,38 @@ class Form:
         return whole
 
 
+def _nothing(first: date, last: date) -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of a partition lie in its file.
+
+    `day` tells their partition and `order` sorts them; `tie` is a column that only tells equal rows apart. `columns`
+    are those that are written, where not all are. `implied` gives by the first and the last day of a partition the SQL
+    of columns that follow from the others, so that they need not be sorted.
+    """
+
+    order: Sequence[str]
+    day: str = "day"
+    tie: str | None = None
+    columns: Sequence[str] = ()
+    implied: Callable[[date, date], Mapping[str, str]] = _nothing
+
+    def rows(self, view: str, first: date, last: date, *, whole: bool) -> str:
+        """SQL of the rows from `first` to `last` of a relation, or of the `whole` of it, as they are written."""
+        by = ", ".join(f"{quoted(column)} NULLS FIRST" for column in [*self.order, *([self.tie] if self.tie else [])])
+        where = "true" if whole else f"{quoted(self.day)} BETWEEN DATE '{first}' AND DATE '{last}'"
+        implied = self.implied(first, last)
+        sorts = ", ".join(quoted(column) for column in self.columns if column not in implied) or "*"
+        rows = f"SELECT {sorts} FROM {view} WHERE {where} ORDER BY {by}"
+        if not implied:
+            return rows
+        listed = ", ".join(f"{implied.get(column, quoted(column))} AS {quoted(column)}" for column in self.columns)
+        return f"SELECT {listed} FROM ({rows})"
+
+
 @dataclass
 class Partitioned:
     """The partitioned tables of a snapshot under way: written anew or linked from the one before."""
@@ -81,32 +113,15 @@ class Partitioned:
     former: Form
     rows: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def write(
-        self,
-        table: str,
-        view: str,
-        days: Collection[date],
-        order: Sequence[str],
-        day: str = "day",
-        tie: str | None = None,
-        shared: bool = False,
-    ) -> None:
-        """Write the partitions that hold `days` from the relation `view`, each sorted by `order`.
-
-        `tie` is a column that tells equal rows apart and is not written. Several partitions are written at once where
-        `view` is shared.
-        """
-        by = ", ".join(f"{quoted(column)} NULLS FIRST" for column in [*order, *([tie] if tie else [])])
-        select = f"* EXCLUDE ({quoted(tie)})" if tie else "*"
+    def write(self, table: str, view: str, days: Collection[date], layout: Layout, *, shared: bool = False) -> None:
+        """Write the partitions that hold `days` from the relation `view`, at once where every connection sees it."""
         partitions = self.form.partitions(days)
         files = [self.folder / table / self.form.file(first) for first, _ in partitions]
         statements = []
         for (first, last), file in zip(partitions, files, strict=True):
             file.parent.mkdir(parents=True, exist_ok=True)
-            where = f"{quoted(day)} BETWEEN DATE '{first}' AND DATE '{last}'" if len(partitions) > 1 else "true"
-            statements.append(
-                f"COPY (SELECT {select} FROM {view} WHERE {where} ORDER BY {by}) TO {literal(str(file))} ({PARQUET})"
-            )
+            rows = layout.rows(view, first, last, whole=len(partitions) == 1)
+            statements.append(f"COPY ({rows}) TO {literal(str(file))} ({PARQUET})")
         with told(f"writing {table}", WorkspaceError):
             done = self.engine.at_once(statements) if shared else [self.engine.rows(one) for one in statements]
         for (first, _), file, written in zip(partitions, files, done, strict=True):

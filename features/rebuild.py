@@ -1,8 +1,9 @@
 """From order lines to purchase history and demand, day by day: only the days that changed are made anew."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import ibis
@@ -13,9 +14,11 @@ from features.errors import SourceError
 from features.expressions import every_parquet, file_literal, quoted
 from features.ledger import Ledger
 from features.lines import Lines
-from features.partitions import Form, Partitioned, chunks
+from features.partitions import Form, Layout, Partitioned, chunks
 from features.progress import Progress
-from features.return_search import NEEDED, ReturnSearch
+from features.repeated import repeated
+from features.return_search import ReturnSearch
+from features.tables import ORDER_LINES
 from features.twin_decisions import receipt_links
 from features.twin_search import TwinSearch
 from features.unify import HISTORY, demand_history, purchase_history, single_cells, single_lines, summed_cells
@@ -23,7 +26,8 @@ from features.unify import HISTORY, demand_history, purchase_history, single_cel
 CHUNK_LINES = 2_000_000  # order lines that are unified at a time
 HISTORY_ORDER = ["day", "order_id", "product_id"]
 DEMAND_ORDER = ["day", "location_id", "product_id"]
-LINE_COLUMNS = [*dict.fromkeys([*(column for column in HISTORY if column != "net_units"), *NEEDED])]
+LINE_COLUMNS = [column if column != "net_units" else "quantity" for column in HISTORY]
+ONE_TEXT = ("channel", "unit")  # columns that hold the same text in every line, where nothing is mapped to them
 GIVEN_COLUMNS = [
     "product_id", "demand_location_id", "demand_day", "net_units", "net_amount", "discount_amount", "gift",
 ]  # fmt: skip
@@ -53,6 +57,8 @@ class Rebuild:
         self.back = ReturnSearch(engine, lines, ledger, former, self.parts)
         self.bundles: Any | None = None
         self._compiled: dict[str, str] = {}
+        for name in ONE_TEXT:
+            engine.run(f"CREATE TYPE {SHARED}.only_{name} AS ENUM ({ORDER_LINES.column(name).default})")
 
     def run(self, touched: set[date], moved: set[date], links: str | None, progress: Progress) -> None:
         """Make the days in `touched` anew, and demand also on `moved` days, whose stock or plans changed.
@@ -84,16 +90,28 @@ class Rebuild:
 
     def _unify(self, days: list[date]) -> set[date]:
         """Write the history of `days`; returns the later days on which some of it is handed over."""
-        self._keyed("chunk_lines", LINE_COLUMNS, self._lines(days[0], days[-1]), "order_id, product_id")
+        lines = self._lines(days[0], days[-1])
+        self._keyed("chunk_lines", LINE_COLUMNS, lines, "order_id, product_id", self._implied(days[0], days[-1]))
         if self.engine.rows("SELECT 1 FROM chunk_lines WHERE quantity <= 0 LIMIT 1") or self.former is not None:
-            self.back.note("chunk_lines", days)
+            self.engine.run(f"CREATE OR REPLACE TEMP VIEW lines_of_days AS {lines}")
+            self.back.note("lines_of_days", days)
         handed = self._visits_and_places(days)
         single, several = self._summed("chunk_lines", purchase_history, single_lines)
         ties = ", ".join(f"{column} NULLS FIRST" for column in HISTORY)
         self.engine.share("chunk_tied", f"SELECT *, row_number() OVER (ORDER BY {ties}) AS tie FROM {several}")
         rows = f"(SELECT *, NULL AS tie FROM ({single}) UNION ALL SELECT * FROM {SHARED}.chunk_tied)"
-        self.parts.write("purchase_history", rows, days, HISTORY_ORDER, tie="tie", shared=True)
+        layout = Layout(HISTORY_ORDER, tie="tie", columns=HISTORY, implied=self._written_alike)
+        self.parts.write("purchase_history", rows, days, layout, shared=True)
         return handed
+
+    def _implied(self, first: date, last: date) -> dict[str, str]:
+        """SQL of the columns of lines of these days that follow from the others."""
+        return self.lines.implied(first, last) if self.bundles is None else {}
+
+    def _written_alike(self, first: date, last: date) -> dict[str, str]:
+        """The same for the writer, to which a text that never changes is cheapest as an ENUM of one."""
+        implied = self._implied(first, last)
+        return implied | {name: f"{sql}::{SHARED}.only_{name}" for name, sql in implied.items() if name in ONE_TEXT}
 
     def _visits_and_places(self, days: list[date]) -> set[date]:
         """Write who bought on which of the `days`, and note where; returns the later days of handing over."""
@@ -102,8 +120,8 @@ class Rebuild:
             "SELECT account_id, channel, day, bool_or(quantity > 0) AS bought FROM chunk_lines WHERE account_id IS NOT "
             "NULL GROUP BY ALL",
         )
-        order = ["day", "account_id", "channel"]
-        self.parts.write(VISITS, f"{SHARED}.chunk_visits", days, order, shared=True)
+        layout = Layout(["day", "account_id", "channel"])
+        self.parts.write(VISITS, f"{SHARED}.chunk_visits", days, layout, shared=True)
         ahead = self.engine.rows("SELECT DISTINCT day, demand_day FROM chunk_lines WHERE demand_day <> day")
         for day, handed in sorted(ahead):
             self.ledger.ahead.setdefault(str(day), []).append(str(handed))
@@ -123,11 +141,17 @@ class Rebuild:
         self.engine.run(f"CREATE OR REPLACE TEMP VIEW whole_lines AS {lines}")
         return str(self.engine.ibis.compile(exploded(self.engine.ibis.table("whole_lines"), self.bundles)))
 
-    def _keyed(self, name: str, columns: Sequence[str], rows: str, key: str) -> None:
-        """Compute rows into a shared table, with a hash of their key; `<name>_again` has the hashes that come again."""
-        listed = ", ".join(map(quoted, columns))
-        self.engine.share(name, f"SELECT {listed}, hash({key}) AS onebasket_key FROM ({rows})")
-        self.engine.share(f"{name}_again", f"SELECT onebasket_key FROM {name} GROUP BY 1 HAVING count(*) > 1")
+    def _keyed(
+        self, name: str, columns: Sequence[str], rows: str, key: str, implied: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Compute rows into a shared table, with a hash of their key; `<name>_again` has the hashes that come again.
+
+        `implied` is SQL of columns that need no place in it, as they follow from the others.
+        """
+        listed = ", ".join(quoted(column) for column in columns if column not in implied)
+        self.engine.share(name, f"SELECT {listed}, hash({key}) AS onebasket_key FROM ({rows})", implied)
+        hashes = self.engine.run(f"SELECT onebasket_key FROM {name}").fetchnumpy()["onebasket_key"]
+        self.engine.share_array(f"{name}_again", "onebasket_key", repeated(hashes))
 
     def _summed(self, name: str, several: Any, single: Any) -> tuple[str, str]:
         """SQL of the rows of a keyed table that are alone in their key and need no summing, and the name of the others,
@@ -137,7 +161,7 @@ class Rebuild:
         """
         again = f"onebasket_key IN (SELECT onebasket_key FROM {SHARED}.{name}_again)"
         self.engine.share(f"{name}_several", self._sql(name, several, f"SELECT * FROM {SHARED}.{name} WHERE {again}"))
-        self.engine.run(f"DELETE FROM {SHARED}.{name} WHERE {again}")
+        self.engine.drop_rows(name, again)
         return self._sql(name, single, f"SELECT * FROM {SHARED}.{name}"), f"{name}_several"
 
     def _sql(self, name: str, expression: Any, rows: str) -> str:
@@ -186,7 +210,7 @@ class Rebuild:
         cells = f"SELECT * FROM ({single}) UNION ALL SELECT * FROM {several}"
         self.engine.run(f"CREATE OR REPLACE TEMP VIEW chunk_cells AS {cells}")
         self.engine.share("chunk_demand", self._sql("chunk_cells", self._with_tables, "SELECT * FROM chunk_cells"))
-        self.parts.write("demand_history", f"{SHARED}.chunk_demand", days, DEMAND_ORDER, shared=True)
+        self.parts.write("demand_history", f"{SHARED}.chunk_demand", days, Layout(DEMAND_ORDER), shared=True)
 
     def _with_tables(self, cells: Any) -> Any:
         tables = [self.engine.ibis.table(name) if self.ledger.rows.get(table) else None

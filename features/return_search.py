@@ -8,7 +8,7 @@ from features.engine import SHARED, Engine
 from features.expressions import file_literal, literal
 from features.ledger import Ledger
 from features.lines import Lines
-from features.partitions import Partitioned
+from features.partitions import Layout, Partitioned
 from features.returns import LINE, ORDER, is_return, matched_returns
 from features.writing import write_table
 
@@ -39,8 +39,8 @@ class ReturnSearch:
         lines = self.engine.ibis.table(view)
         chosen = lines.filter(is_return(lines)).select(*NEEDED)
         self.engine.share("chunk_returns", self.engine.ibis.compile(chosen))
-        order = ["day", "source", "source_line_id"]
-        self.parts.write(RETURN_LINES, f"{SHARED}.chunk_returns", days, order, shared=True)
+        layout = Layout(["day", "source", "source_line_id"])
+        self.parts.write(RETURN_LINES, f"{SHARED}.chunk_returns", days, layout, shared=True)
 
     def run(self, changed: Collection[date], sales: str) -> None:
         """Match the returns from the first `changed` day on; `sales` is SQL of every line of the history."""

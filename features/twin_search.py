@@ -11,7 +11,7 @@ from features.expressions import file_literal
 from features.ledger import Ledger
 from features.lines import Lines
 from features.orders import order_headers
-from features.partitions import Partitioned, chunks
+from features.partitions import Layout, Partitioned, chunks
 from features.progress import Step
 from features.twin_decisions import twins
 from features.twins import NUMBER_DAYS, shared_evidence, twin_candidates
@@ -66,7 +66,7 @@ class TwinSearch:
         )
         headers = order_headers(self.engine.ibis.table("order_lines_of"))
         self.engine.share("chunk_headers", self.engine.ibis.compile(headers))
-        self.parts.write(HEADERS, f"{SHARED}.chunk_headers", days, ["day", "order_id"], shared=True)
+        self.parts.write(HEADERS, f"{SHARED}.chunk_headers", days, Layout(["day", "order_id"]), shared=True)
 
     def _asked(self, touched: Collection[date]) -> set[date]:
         """Days with orders that may have become twins, or may be none any more."""
@@ -120,7 +120,7 @@ class TwinSearch:
             f"SELECT * FROM ({self.engine.ibis.compile(pairs)}) "
             f"WHERE day BETWEEN DATE '{days[0]}' AND DATE '{days[-1]}'",
         )
-        self.parts.write(PAIRS, f"{SHARED}.chunk_pairs", days, PAIR_ORDER, shared=True)
+        self.parts.write(PAIRS, f"{SHARED}.chunk_pairs", days, Layout(PAIR_ORDER), shared=True)
 
     def _decide(self, asked: Collection[date]) -> set[date]:
         """Write order_twins and make the table dropped_orders; returns the days that drop other orders than before."""

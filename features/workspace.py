@@ -22,13 +22,15 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.dataset as pads
 from filelock import FileLock, Timeout
 
 from features.errors import NotIngested, WorkspaceBusy, WorkspaceError
+
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
 
 UNFINISHED = ".unfinished-"
 KEPT_SNAPSHOTS = 3
@@ -69,8 +71,10 @@ class Snapshot:
 
         return no_pattern(self.folder / table) + "/**/*.parquet"
 
-    def read(self, table: str, where: pads.Expression | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(self, table: str, where: "pc.Expression | None" = None, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a table into memory: `columns` of it, and the rows for which the pyarrow expression `where` holds."""
+        import pyarrow.dataset as pads  # with it comes pandas, which an ingest does not wait for
+
         wanted = None if columns is None else list(columns)
         return pads.dataset(self.folder / table, format="parquet").to_table(columns=wanted, filter=where)
 

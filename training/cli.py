@@ -1,5 +1,6 @@
 """The command line: `onebasket`. Heavy libraries are imported inside commands, so that it starts at once."""
 
+import gc
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -53,7 +54,11 @@ def root() -> None:
 
 
 def main() -> None:
-    app()
+    gc.set_threshold(50_000)  # libraries make many objects when they are imported, and hardly any garbage
+    try:
+        app()
+    finally:
+        gc.freeze()  # or the interpreter looks through every library's objects before it ends, for a third of a second
 
 
 if __name__ == "__main__":

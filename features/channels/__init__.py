@@ -1,6 +1,5 @@
 """Kinds of export. A new kind is one file here and one line in READ, or in COPIED."""
 
-import hashlib
 from pathlib import Path
 
 from features.channels.copied import Copied, Copy, copy_of
@@ -14,6 +13,7 @@ from features.channels.parquet import read_parquet
 from features.channels.postgres import copy_postgres
 from features.channels.sqlite import copy_sqlite
 from features.channels.tables import copy_table
+from features.digests import hash_of
 from features.engine import Engine, told
 from features.expressions import literal, quoted
 
@@ -44,14 +44,13 @@ def read_export(engine: Engine, name: str, source: Format, file: Path, *, number
 
 
 def content_of(engine: Engine, name: str, source: Format, file: Path) -> str:
-    """SHA-256 of a file's bytes; of a database's relation that of its rows, which are copied to be read next."""
+    """A hash of a file's bytes; of a database's relation that of its rows, which are copied to be read next."""
     kind = format_of(source, [file], CHANNELS)
     wanted = Wanted(engine, name, source, file, numbered=False)
     with told(f"sources.{name}: cannot read {wanted.place}"):
         if kind in DATABASES:
             return _copied(wanted, kind).content(engine)
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hash_of(file)
 
 
 def _copied(wanted: Wanted, kind: str) -> Copied:
