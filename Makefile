@@ -18,8 +18,9 @@ export DO_NOT_TRACK = 1
 demo: $(READY)
 	$(BIN)/onebasket demo $(ARGS)
 
+# a file's tests share what they set up, so that they stay together
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .
