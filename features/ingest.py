@@ -24,12 +24,13 @@ from features.lines import Lines
 from features.partitions import Form, Layout, Partitioned, link
 from features.progress import Progress, silent
 from features.quarantine import write_quarantine
-from features.rebuild import VISITS, Rebuild
+from features.rebuild import Rebuild
 from features.rule_digests import HELPING
 from features.sources import Intake
 from features.tables import SOURCE_TABLES, Table
 from features.twin_search import HEADERS
 from features.versions import Versions
+from features.visits import VISITS
 from features.who import Who
 from features.workspace import UNFINISHED, Snapshot, Workspace, finish
 from features.writing import write_table
@@ -96,7 +97,7 @@ class _Ingest:
         self._write_bulk("stock")
         rebuild.run(touched, self._moved_days(), "twin_links" if who.has_links else None, self.progress)
         self._write_described(rebuild)
-        written = who.write(self.folder, rebuild.visits(), rebuild.receipts(), self.last)
+        written = who.write(self.folder, rebuild.seen(), rebuild.receipts(), self.last)
         self.ledger.rows |= {table: {"part.parquet": rows} for table, rows in written.items()}
         self._write_facts(versions)
         return self._publish()

@@ -14,7 +14,7 @@ from features.workspace import Snapshot, Workspace
 
 FOLDER = "ledger"
 LEDGER_FORM = 3  # raised whenever the ledger itself is written otherwise
-HISTORY_FORM = 2  # raised whenever tables are made otherwise from the same lines
+HISTORY_FORM = 3  # raised whenever tables are made otherwise from the same lines
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Ledger:
     accounts; `joins` stands for the joined files of each source. `rows` counts the rows of each partition by table,
     and `dropped`, by table, partition and source, the rows that others stand for. `ahead` tells which later days the
     orders of a day are handed over on, `places` where; `erased` are hashes of accounts that are to be forgotten,
-    `hashes` those of the published files.
+    `visits_until` is the month up to which visits are summed, `hashes` those of the published files.
     """
 
     made_by: str
@@ -37,6 +37,7 @@ class Ledger:
     ahead: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
     erased: list[str] = field(default_factory=list)
+    visits_until: str = ""
     hashes: dict[str, str] = field(default_factory=dict)
 
     def of(self, source: str) -> list[Landed]:

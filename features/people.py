@@ -18,19 +18,19 @@ def customers_of_accounts(
 ) -> Any:
     """The `customers` table as an Ibis expression.
 
-    `resolved` (account_id, customer_id) and `accounts` (account_id, channel, …) are of a resolution as of `as_of`;
+    `resolved` (account_id, customer_id) and `accounts` (account_id, channel, …: each once) are of a resolution as of
+    `as_of`;
     `account_days` (account_id, first_purchase_on, last_purchase_on) of the purchases up to that day; `consents`
     (account_id, wish, wished_at, wished_on). A customer's accounts are listed as channel:account, sorted.
     """
-    named = accounts.join(resolved, "account_id").select("account_id", "channel", "customer_id").distinct()
+    days = account_days.select("account_id", "first_purchase_on", "last_purchase_on")
+    named = accounts.join(resolved, "account_id").left_join(days, "account_id").drop("account_id_right")
     shared = identity.account_numbers == "shared"
     named = named.mutate(account=named.channel + ":" + named.account_id if shared else named.account_id)
-    listed = named.group_by("customer_id").agg(accounts=lambda rows: rows.account.collect().sort())
-    bought = resolved.join(account_days, "account_id")
-    days = bought.group_by("customer_id").agg(
-        first_purchase_on=bought.first_purchase_on.min(), last_purchase_on=bought.last_purchase_on.max()
-    )
-    people = listed.left_join(days, "customer_id").drop("customer_id_right")
+    people = named.group_by("customer_id").agg(
+        accounts=named.account.collect().sort(),
+        first_purchase_on=named.first_purchase_on.min(), last_purchase_on=named.last_purchase_on.max(),
+    )  # fmt: skip
     if consents is None:
         return people.mutate(opted_out=ibis.literal(False))
     refused = refusals(consents, resolved, as_of)

@@ -7,7 +7,7 @@ from features.expressions import file_literal, literal
 from features.ledger import FOLDER, Ledger
 from features.likeness import REPORTED
 from features.quality_volume import Figures
-from features.rebuild import VISITS
+from features.visits import VISITS
 from features.workspace import Snapshot
 
 LARGEST = 10

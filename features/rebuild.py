@@ -22,6 +22,7 @@ from features.tables import ORDER_LINES
 from features.twin_decisions import receipt_links
 from features.twin_search import TwinSearch
 from features.unify import HISTORY, demand_history, purchase_history, single_cells, single_lines, summed_cells
+from features.visits import Visits
 
 CHUNK_LINES = 2_000_000  # order lines that are unified at a time
 HISTORY_ORDER = ["day", "order_id", "product_id"]
@@ -38,8 +39,6 @@ WHERE dropped.order_id IS NULL OR (every.quantity <= 0 AND NOT EXISTS (SELECT 1 
     WHERE kept.quantity <= 0 AND kept.order_id = dropped.kept_order_id AND kept.day = every.day
     AND kept.product_id = every.product_id AND kept.quantity = every.quantity))
 """
-NO_VISITS = "(SELECT ''::VARCHAR AS account_id, '' AS channel, NULL::DATE AS day, false AS bought WHERE false)"
-VISITS = "ledger/visits"  # which account bought on which day, so that customers need no scan of the history
 
 
 class Rebuild:
@@ -55,6 +54,7 @@ class Rebuild:
         self.parts = Partitioned(engine, folder, before, Form.of(self.counts), former_form, rows=ledger.rows)
         self.search = TwinSearch(engine, lines, ledger, former, self.parts)
         self.back = ReturnSearch(engine, lines, ledger, former, self.parts)
+        self.visits = Visits(self.parts, ledger, former)
         self.bundles: Any | None = None
         self._compiled: dict[str, str] = {}
         for name in ONE_TEXT:
@@ -76,7 +76,7 @@ class Rebuild:
             for group in groups:
                 handed |= self._unify(group)
                 step.advance()
-            self.engine.forget("chunk_lines", "chunk_returns", "chunk_visits", "chunk_tied")
+            self.engine.forget("chunk_lines", "chunk_returns", "chunk_tied")
             self._take_over(days)
             self.back.run(days, self._lines(min(self.counts), max(self.counts)))
             if self.former is not None:
@@ -115,13 +115,7 @@ class Rebuild:
 
     def _visits_and_places(self, days: list[date]) -> set[date]:
         """Write who bought on which of the `days`, and note where; returns the later days of handing over."""
-        self.engine.share(
-            "chunk_visits",
-            "SELECT account_id, channel, day, bool_or(quantity > 0) AS bought FROM chunk_lines WHERE account_id IS NOT "
-            "NULL GROUP BY ALL",
-        )
-        layout = Layout(["day", "account_id", "channel"])
-        self.parts.write(VISITS, f"{SHARED}.chunk_visits", days, layout, shared=True)
+        self.visits.write("chunk_lines", days)
         ahead = self.engine.rows("SELECT DISTINCT day, demand_day FROM chunk_lines WHERE demand_day <> day")
         for day, handed in sorted(ahead):
             self.ledger.ahead.setdefault(str(day), []).append(str(handed))
@@ -174,10 +168,10 @@ class Rebuild:
 
     def _take_over(self, days: Collection[date]) -> None:
         """Link what did not change."""
+        self.visits.take_over(days, max(self.counts))
         if self.former is None:
             return
-        for table in ("purchase_history", VISITS):
-            self.parts.link(table, days, self._former_rows(table))
+        self.parts.link("purchase_history", days, self._former_rows("purchase_history"))
         for noted, former in ((self.ledger.ahead, self.former.ahead), (self.ledger.places, self.former.places)):
             for day, found in former.items():
                 if date.fromisoformat(day) not in days:
@@ -243,14 +237,13 @@ class Rebuild:
         headers = self.engine.ibis.table(self.search.headers())
         return receipt_links(self.engine.ibis.table("order_twins"), headers)
 
-    def visits(self) -> str:
-        """Which account bought on which day, over the whole history, as a relation."""
-        files = every_parquet(self.folder / VISITS)
-        visits = f"read_parquet({files}, hive_partitioning = false)" if self.ledger.rows.get(VISITS) else NO_VISITS
+    def seen(self) -> str:
+        """SQL of the days of every account over the whole history, as features/visits.py gives them."""
+        visits = self.visits.relation()
         if not self.ledger.rows.get("order_twins"):
             return visits
         return (  # who ordered in a system whose record is a twin has an account there all the same
-            f"(SELECT account_id, channel, day, bought FROM {visits} UNION ALL SELECT account_id, channel, day, false "
-            f"FROM {self.search.headers()} AS header SEMI JOIN dropped_orders USING (order_id, day) "
-            "WHERE account_id IS NOT NULL)"
+            f"{visits} UNION ALL SELECT account_id, channel, day, NULL::DATE AS first_bought, NULL::DATE AS "
+            f"last_bought FROM {self.search.headers()} AS header SEMI JOIN dropped_orders USING (order_id, day) "
+            "WHERE account_id IS NOT NULL"
         )

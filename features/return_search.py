@@ -1,6 +1,7 @@
 """Lays the returns of a snapshot to their sales: those that came since the first day that changed."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,15 +9,15 @@ from features.engine import SHARED, Engine
 from features.expressions import file_literal, literal
 from features.ledger import Ledger
 from features.lines import Lines
-from features.partitions import Layout, Partitioned
+from features.partitions import Form, Layout, Partitioned, month_of
 from features.returns import LINE, ORDER, is_return, matched_returns
-from features.writing import write_table
 
 RETURN_LINES = "ledger/return_lines"
 NEEDED = [
     "source", "source_line_id", "order_id", "order_number", "product_id", "day", "location_id", "ordered_at",
     "returns_line_id", "returns_order_id", "account_id", "quantity", "net_amount", "status",
 ]  # fmt: skip
+ORDER_IN_FILE = ["day", "source", "source_line_id", "sale_order_id", "sale_line_id"]
 
 # What customers brought back without naming, in their own source, an earlier sale of the product.
 LEFT = """
@@ -33,6 +34,8 @@ class ReturnSearch:
 
     def __init__(self, engine: Engine, lines: Lines, ledger: Ledger, former: Ledger | None, parts: Partitioned) -> None:
         self.engine, self.lines, self.ledger, self.former, self.parts = engine, lines, ledger, former, parts
+        # a month of returns is small where one of lines is large
+        self.months = replace(parts, form=Form(frozenset()), former=Form(frozenset()))
 
     def note(self, view: str, days: list[date]) -> None:
         """Keep the return lines among the lines of `days`."""
@@ -49,25 +52,24 @@ class ReturnSearch:
         names = self.ledger.rows.get(RETURN_LINES, {})
         if not names:
             return
-        former = self._former()
-        since = min(changed, default=None) if former else date.min
-        if since is not None:
-            self._match(names, former, since, sales)
-        elif former:
-            self.engine.run(
-                f"CREATE OR REPLACE TEMP VIEW matched AS SELECT * FROM read_parquet({file_literal(former)})"
-            )
-        order = ["day", "source", "source_line_id", "sale_order_id", "sale_line_id"]
-        count = write_table(self.engine, self.engine.ibis.table("matched"), self.parts.folder / "returns", order)
-        self.ledger.rows["returns"] = {"part.parquet": count}
+        before = self.former.rows.get("returns", {}) if self.former is not None else {}
+        anew: Collection[date] = ()
+        if changed or not before:
+            since = min(changed) if before else date.min
+            self._match(names, self._standing(before, since), since, sales)
+            anew = [day for day in self.ledger.lines(self.lines.intake.of_table("order_lines")) if day >= since]
+            rows = f"(SELECT * FROM matched WHERE day >= DATE '{month_of(since)}')"
+            self.months.write("returns", rows, anew, Layout(ORDER_IN_FILE))
+        self.months.link("returns", {*changed, *anew}, before)
 
-    def _former(self) -> str | None:
-        if self.parts.before is None:
+    def _standing(self, before: Collection[str], since: date) -> str | None:
+        """SQL of what was matched in the snapshot before, up to the day `since`."""
+        if not before or self.parts.before is None:
             return None
-        file = self.parts.before / "returns" / "part.parquet"
-        return str(file) if file.is_file() else None
+        files = ", ".join(file_literal(self.parts.before / "returns" / name) for name in sorted(before))
+        return f"SELECT * FROM read_parquet([{files}], hive_partitioning = false) WHERE day < DATE '{since}'"
 
-    def _match(self, names: Collection[str], former: str | None, since: date, sales: str) -> None:
+    def _match(self, names: Collection[str], stands: str | None, since: date, sales: str) -> None:
         """Make the relation `matched`: what was matched before `since` stands, what comes after is matched."""
         run = self.engine.run
         files = ", ".join(file_literal(self.parts.folder / RETURN_LINES / name) for name in sorted(names))
@@ -75,7 +77,6 @@ class ReturnSearch:
             "CREATE OR REPLACE TEMP TABLE asked_returns AS SELECT * FROM "
             f"read_parquet([{files}], hive_partitioning = false) WHERE day >= DATE '{since}'"
         )
-        stands = f"SELECT * FROM read_parquet({file_literal(former)}) WHERE day < DATE '{since}'" if former else None
         self._sales(sales, stands)
         table = self.engine.ibis.table
         twin = table("order_twins") if self.ledger.rows.get("order_twins") else None

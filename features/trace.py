@@ -152,8 +152,7 @@ class _Search:
         return self._read([self.snapshot.folder / table / name for name in names], f"day IN ({listed}) AND {where}")
 
     def _table(self, table: str, where: str) -> list[Row]:
-        file = self.snapshot.folder / table / "part.parquet"
-        return self._read([file] if file.is_file() else [], where)
+        return self._read(sorted((self.snapshot.folder / table).rglob("*.parquet")), where)
 
     def _read(self, files: list[Path], where: str) -> list[Row]:
         if not files:

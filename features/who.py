@@ -103,7 +103,7 @@ class Who:
     def write(self, folder: Path, visits: str, receipts: Any | None, last_day: date) -> dict[str, int]:
         """Write accounts, customers and what explains them; returns their rows by table.
 
-        `visits` is a relation (account_id, channel, day, bought) of the whole history; `receipts` are links of orders
+        `visits` is SQL of the days of every account, as features/visits.py gives them; `receipts` are links of orders
         that two systems exported (account_id, kind, value_hash, linked_on).
         """
         self._gather(visits, receipts)
@@ -138,10 +138,10 @@ class Who:
             f"CREATE OR REPLACE TEMP TABLE who_links AS SELECT account_id, kind, value_hash, linked_on FROM "
             f"given_links{more}"
         )
-        # the one pass over the history's visits
+        # the one pass over them
         self.engine.run(
-            "CREATE OR REPLACE TEMP TABLE every_visit AS SELECT account_id, channel, min(day) AS day, min(day) FILTER "
-            f"(bought) AS first_bought, max(day) FILTER (bought) AS last_bought FROM {visits} GROUP BY ALL"
+            "CREATE OR REPLACE TEMP TABLE every_visit AS SELECT account_id, channel, min(day) AS day, min(first_bought)"
+            f" AS first_bought, max(last_bought) AS last_bought FROM ({visits}) GROUP BY ALL"
         )
         self.engine.run(
             "CREATE OR REPLACE TEMP TABLE account_days AS SELECT account_id, min(first_bought) AS first_purchase_on, "

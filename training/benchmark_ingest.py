@@ -116,7 +116,7 @@ def _current(workspace: Path) -> str:
 
 
 def _returns(workspace: Path) -> float:
-    files = workspace / "history" / _current(workspace) / "returns" / "*.parquet"
+    files = workspace / "history" / _current(workspace) / "returns" / "**" / "*.parquet"
     found = duckdb.sql(
         "SELECT count(*) FILTER (matched_by <> 'unmatched') / count(*) FROM read_parquet(" + literal(str(files)) + ")"
     ).fetchone()
