@@ -33,6 +33,7 @@ class Sniffed:
     delimiter: str = ","
     sheet: str | None = None
     nested: frozenset[str] = frozenset()  # columns of JSON objects within a row's object, as outer.inner
+    explode: str | None = None  # the column whose lists of objects are looked at as rows
 
     def values(self, column: str) -> list[Any]:
         """The values of a column that are there."""
@@ -83,10 +84,22 @@ def _jsonl(path: Path) -> Sniffed:
     rows = [row for row in parsed if isinstance(row, dict)]
     if not rows:
         raise ValueError("its lines are no JSON objects")
+    explode = _list_of_objects(rows)
+    rows = [row | {explode: part} for row in rows for part in row.get(explode) or [None]] if explode else rows
     flat = [_flat(row) for row in rows]
     columns = _columns(flat)
     nested = frozenset(columns) - frozenset(_columns(rows))
-    return Sniffed(path, "jsonl", columns, tuple(flat), nested=nested)
+    return Sniffed(path, "jsonl", columns, tuple(flat), nested=nested, explode=explode)
+
+
+def _list_of_objects(rows: Iterable[dict[str, Any]]) -> str | None:
+    """The column with lists of objects, such as the items of an order; of several the one with most of them."""
+    parts: dict[str, int] = {}
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
+                parts[name] = parts.get(name, 0) + len(value)
+    return max(parts, key=lambda name: parts[name], default=None)
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

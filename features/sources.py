@@ -131,6 +131,7 @@ class Join(Settings):
     encoding: str = Field(default="utf-8", description="see Source.encoding")
     sheet: str | None = Field(default=None, description="see Source.sheet")
     relation: str | None = Field(default=None, description="see Source.relation")
+    explode: str | None = Field(default=None, description="see Source.explode")
     on: dict[str, str] = Field(description="export's column = joined file's column")
 
 
@@ -148,6 +149,11 @@ class Source(Settings):
     encoding: str = Field(default="utf-8", description="CSV: such as utf-8, gbk or latin-1")
     sheet: str | None = Field(default=None, description="Excel: name of the sheet; the first one where absent")
     relation: str | None = Field(default=None, description="databases: the table or view to read")
+    explode: str | None = Field(
+        default=None,
+        description="a column that holds a list, such as the items of an order: every part of it becomes a row, in "
+        "which the column is that part",
+    )
     time_zone: str | None = Field(default=None, description="zone of naive timestamps; the retailer's where absent")
     join: tuple[Join, ...] = Field(default=(), description="files joined to it, left join, first match")
     quarantine: tuple[Quarantine, ...] = Field(default=(), description="rows that do not belong")

@@ -146,6 +146,8 @@ def _format(guess: Guess, folder: Path) -> list[str]:
     if guess.file.format == "csv":
         found += [f"delimiter = {_text(guess.file.delimiter)}"] if guess.file.delimiter != "," else []
         found += [f"encoding = {_text(guess.file.encoding)}"] if guess.file.encoding != "utf-8" else []
+    if guess.file.explode is not None:
+        found.append(f"explode = {_text(guess.file.explode)}")
     if guess.file.sheet is not None:
         found.append(f"sheet = {_text(guess.file.sheet)}")
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from features.engine import Engine
-from features.errors import SourceError
+from features.errors import SourceError, did_you_mean
 from features.expressions import quoted
 
 FILE = "onebasket_file"  # the file that a row came from
@@ -29,6 +29,8 @@ class Format(Protocol):
     def sheet(self) -> str | None: ...
     @property
     def relation(self) -> str | None: ...
+    @property
+    def explode(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,29 @@ class Wanted:
         self, select: str, broken: tuple[Broken, ...] = (), rows: int | None = None, first_line: int = 0
     ) -> Export:
         """The export whose rows a SELECT gives, ROW among them where it is wanted."""
+        if self.source.explode and rows != 0:
+            select, rows, first_line = self._exploded(select, self.source.explode), None, 0
         self.engine.run(f"CREATE OR REPLACE VIEW {quoted(self.view)} AS {select}")
         table = self.engine.ibis.table(self.view)
         columns = tuple(column for column in table.columns if column not in {ROW, NOTHING})
         return Export(table, columns, self.place, broken, self.numbered, rows, first_line)
+
+    def _exploded(self, select: str, column: str) -> str:
+        """SELECT a row per part of a list column; a row whose list is empty stays one, with null in its place."""
+        types = {row[0]: row[1] for row in self.engine.rows(f"DESCRIBE {select}")}
+        if not types.get(column, "").endswith("[]"):
+            lists = [name for name, kind in types.items() if kind.endswith("[]")]
+            what = "is no list" if column in types else f"is no column{did_you_mean(column, list(types))}"
+            raise SourceError(
+                f"sources.{self.name}.explode: {column!r} {what} in {self.place}: lists there are "
+                f"{', '.join(lists) or 'none'}"
+            )
+        name, place = quoted(column), quoted(ROW)
+        parts = f"unnest(CASE WHEN len({name}) > 0 THEN {name} ELSE [NULL] END)"
+        if not self.numbered:
+            return f"SELECT * REPLACE ({parts} AS {name}) FROM ({select})"
+        several = f"SELECT * EXCLUDE ({place}) REPLACE ({parts} AS {name}) FROM (FROM ({select}) ORDER BY {place})"
+        return counted(f"({several})")
 
     def nothing(self) -> Export:
         """The export of a file without a byte: no rows, and no columns that it could name."""

@@ -149,7 +149,8 @@ class _Types:
             self._check_names(structure, path)
             return {name: self.of(part, f"{path}.{json.dumps(name)}") for name, part in structure.items()} or "VARCHAR"
         if isinstance(structure, list):
-            return [self.of(part, f"{path}[*]") for part in structure]
+            # of lists that are all empty nobody knows what is in them: JSON can be asked for any key
+            return ["JSON" if part == "NULL" else self.of(part, f"{path}[*]") for part in structure]
         return self._scalar(structure, path)
 
     def _scalar(self, kind: str, path: str) -> str:

@@ -79,6 +79,7 @@ class Written:
     encoding: str = "utf-8"
     sheet: str | None = None
     relation: str | None = None
+    explode: str | None = None
 
 
 class Desk:

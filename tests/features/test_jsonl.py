@@ -95,3 +95,35 @@ def test_any_kind_of_line_end_is_read(desk: Any, tmp_path: Path, text: str) -> N
     file.write_bytes(text.encode())
     desk.open(file)
     assert desk.rows() == [(1,), (2,)]
+
+
+ORDERS = """{"id": "o1", "items": [{"sku": "milk", "n": 2}, {"sku": "tea", "n": 1}], "tags": ["new"], "note": "x"}
+{"id": "o2", "items": [], "note": "y"}
+{"id": "o3", "note": "z"}
+{"id": "o4", "items": [{"sku": "milk", "n": 1}]}
+"""
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_every_part_of_a_list_is_a_row(desk: Any, tmp_path: Path, numbered: bool) -> None:
+    file = tmp_path / "orders.jsonl"
+    file.write_text(ORDERS)
+    export = desk.open(file, numbered=numbered, explode="items")
+    assert sorted(export.columns) == ["id", "items", "note", "tags"]
+    place = ", onebasket_row" if numbered else ""
+    rows = desk.engine.rows(f"SELECT id, items.sku, items.n, note{place} FROM export_till")
+    expected = [("o1", "milk", 2, "x"), ("o1", "tea", 1, "x"), ("o2", None, None, "y"), ("o3", None, None, "z"),
+                ("o4", "milk", 1, None)]  # fmt: skip
+    assert rows == [(*row, number) if numbered else row for number, row in enumerate(expected)]
+
+
+@pytest.mark.parametrize(
+    ("column", "what"),
+    [("item", "is no column (did you mean 'items'?)"), ("note", "is no list"), ("id", "lists there are items, tags")],
+)
+def test_what_is_no_list_cannot_be_taken_apart(desk: Any, tmp_path: Path, column: str, what: str) -> None:
+    file = tmp_path / "orders.jsonl"
+    file.write_text(ORDERS)
+    with pytest.raises(SourceError) as fault:
+        desk.open(file, explode=column)
+    assert what in str(fault.value)
