@@ -39,7 +39,7 @@ from features.writing import PARQUET
 from features.zones import to_local
 
 KEY = "onebasket_key"  # hash of what makes an order line the same line again
-LANDED_FORM = 3  # raised whenever landed files are written otherwise
+LANDED_FORM = 4  # raised whenever landed files are written otherwise
 # what a folder says of itself
 FACTS = ("rows", "reasons", "days", "numbered", "first_line", "asked", "first_late", "unmapped")
 DATED_BY = {"order_lines": "day", "stock": "day"}  # of tables whose rows may lie in the future

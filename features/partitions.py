@@ -89,10 +89,10 @@ class Layout:
     columns: Sequence[str] = ()
     implied: Callable[[date, date], Mapping[str, str]] = _nothing
 
-    def rows(self, view: str, first: date, last: date, *, whole: bool) -> str:
-        """SQL of the rows from `first` to `last` of a relation, or of the `whole` of it, as they are written."""
+    def rows(self, view: str, first: date, last: date) -> str:
+        """SQL of the rows from `first` to `last` of a relation, as they are written."""
         by = ", ".join(f"{quoted(column)} NULLS FIRST" for column in [*self.order, *([self.tie] if self.tie else [])])
-        where = "true" if whole else f"{quoted(self.day)} BETWEEN DATE '{first}' AND DATE '{last}'"
+        where = f"{quoted(self.day)} BETWEEN DATE '{first}' AND DATE '{last}'"
         implied = self.implied(first, last)
         sorts = ", ".join(quoted(column) for column in self.columns if column not in implied) or "*"
         rows = f"SELECT {sorts} FROM {view} WHERE {where} ORDER BY {by}"
@@ -120,7 +120,7 @@ class Partitioned:
         statements = []
         for (first, last), file in zip(partitions, files, strict=True):
             file.parent.mkdir(parents=True, exist_ok=True)
-            rows = layout.rows(view, first, last, whole=len(partitions) == 1)
+            rows = layout.rows(view, first, last)
             statements.append(f"COPY ({rows}) TO {literal(str(file))} ({PARQUET})")
         with told(f"writing {table}", WorkspaceError):
             done = self.engine.at_once(statements) if shared else [self.engine.rows(one) for one in statements]

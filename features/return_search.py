@@ -9,7 +9,7 @@ from features.engine import SHARED, Engine
 from features.expressions import file_literal, literal
 from features.ledger import Ledger
 from features.lines import Lines
-from features.partitions import Form, Layout, Partitioned, month_of
+from features.partitions import Form, Layout, Partitioned
 from features.returns import LINE, ORDER, is_return, matched_returns
 
 RETURN_LINES = "ledger/return_lines"
@@ -53,14 +53,13 @@ class ReturnSearch:
         if not names:
             return
         before = self.former.rows.get("returns", {}) if self.former is not None else {}
-        anew: Collection[date] = ()
+        anew = set(changed)
         if changed or not before:
             since = min(changed) if before else date.min
             self._match(names, self._standing(before, since), since, sales)
-            anew = [day for day in self.ledger.lines(self.lines.intake.of_table("order_lines")) if day >= since]
-            rows = f"(SELECT * FROM matched WHERE day >= DATE '{month_of(since)}')"
-            self.months.write("returns", rows, anew, Layout(ORDER_IN_FILE))
-        self.months.link("returns", {*changed, *anew}, before)
+            anew |= {day for day in self.ledger.lines(self.lines.intake.of_table("order_lines")) if day >= since}
+            self.months.write("returns", "matched", anew, Layout(ORDER_IN_FILE))
+        self.months.link("returns", anew, before)
 
     def _standing(self, before: Collection[str], since: date) -> str | None:
         """SQL of what was matched in the snapshot before, up to the day `since`."""

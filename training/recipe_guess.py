@@ -60,7 +60,9 @@ def put_together(guesses: Iterable[Guess]) -> Iterator[Guess]:
     for guess in guesses:
         file = guess.file
         # a day on which every list was empty shows nothing of what is in them
-        outer = tuple(dict.fromkeys(name.partition(".")[0] if file.format == "jsonl" else name for name in file.columns))
+        outer = tuple(
+            dict.fromkeys(name.partition(".")[0] if file.format == "jsonl" else name for name in file.columns)
+        )
         alike = (file.path.parent, _numberless(file.path.name), file.format, outer, file.delimiter, file.sheet)
         groups.setdefault(alike, []).append(guess)
     every = [guess.file.path for of_one in groups.values() for guess in of_one]

@@ -140,3 +140,16 @@ def test_a_file_that_says_less_than_before_leaves_no_visit(shop: Shop) -> None:
     assert shop.files(steps) == shop.files(shop.ingest("once"))
     bob = next(row for row in steps.read("customers").to_pylist() if row["customer_id"] == "bob")
     assert str(bob["first_purchase_on"]) == "2024-02-10"
+
+
+def test_returns_stay_in_their_month_when_its_last_days_are_gone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("features.partitions.MONTH_ROWS", 1)  # days are partitions
+    for name in MONTHS:
+        shop.put(name)
+    late = shop.data / "till-11b.csv"
+    late.write_text(HEAD + "10,o9,eve,tea,1,4,2023-12-31,\n", "utf-8")
+    shop.ingest()
+    late.write_text(HEAD + "10,o9,eve,tea,1,4,2024-01-01,\n", "utf-8")
+    assert shop.files(shop.ingest()) == shop.files(shop.ingest("once"))
+    late.write_text(HEAD, "utf-8")
+    assert shop.files(shop.ingest()) == shop.files(shop.ingest("again"))
