@@ -20,7 +20,7 @@ from tests.fixtures import tiny_shop
 
 ROOT = Path(__file__).parents[2]
 INGEST = """
-import sys, time
+import signal, sys, time
 from contextlib import contextmanager
 from features import ingest as ingesting
 from features.workspace import Workspace
@@ -36,6 +36,7 @@ class Slow:
         print("advance", flush=True)
         time.sleep(float(sys.argv[3]))
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # reached by Ctrl-C even where a background job ignores it
 ingesting.ingest(load_recipe(sys.argv[1]), Workspace(sys.argv[2]), Slow())
 print("done", flush=True)
 """
