@@ -100,7 +100,7 @@ class Rebuild:
         ties = ", ".join(f"{column} NULLS FIRST" for column in HISTORY)
         self.engine.share("chunk_tied", f"SELECT *, row_number() OVER (ORDER BY {ties}) AS tie FROM {several}")
         rows = f"(SELECT *, NULL AS tie FROM ({single}) UNION ALL SELECT * FROM {SHARED}.chunk_tied)"
-        layout = Layout(HISTORY_ORDER, tie="tie", columns=HISTORY, implied=self._written_alike)
+        layout = Layout(HISTORY_ORDER, tie="tie", columns=HISTORY, implied=self._implied_when_written)
         self.parts.write("purchase_history", rows, days, layout, shared=True)
         return handed
 
@@ -108,7 +108,7 @@ class Rebuild:
         """SQL of the columns of lines of these days that follow from the others."""
         return self.lines.implied(first, last) if self.bundles is None else {}
 
-    def _written_alike(self, first: date, last: date) -> dict[str, str]:
+    def _implied_when_written(self, first: date, last: date) -> dict[str, str]:
         """The same for the writer, to which a text that never changes is cheapest as an ENUM of one."""
         implied = self._implied(first, last)
         return implied | {name: f"{sql}::{SHARED}.only_{name}" for name, sql in implied.items() if name in ONE_TEXT}

@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -84,22 +84,27 @@ def _jsonl(path: Path) -> Sniffed:
     rows = [row for row in parsed if isinstance(row, dict)]
     if not rows:
         raise ValueError("its lines are no JSON objects")
-    explode = _list_of_objects(rows)
-    rows = [row | {explode: part} for row in rows for part in row.get(explode) or [None]] if explode else rows
     flat = [_flat(row) for row in rows]
     columns = _columns(flat)
     nested = frozenset(columns) - frozenset(_columns(rows))
-    return Sniffed(path, "jsonl", columns, tuple(flat), nested=nested, explode=explode)
+    return Sniffed(path, "jsonl", columns, tuple(flat), nested=nested)
 
 
-def _list_of_objects(rows: Iterable[dict[str, Any]]) -> str | None:
-    """The column with lists of objects, such as the items of an order; of several the one with most of them."""
-    parts: dict[str, int] = {}
-    for row in rows:
-        for name, value in row.items():
-            if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
-                parts[name] = parts.get(name, 0) + len(value)
-    return max(parts, key=lambda name: parts[name], default=None)
+def lists_of_objects(file: Sniffed) -> list[str]:
+    """The columns that hold lists of objects, such as the items of an order."""
+    return [
+        name for name in file.columns
+        if any(isinstance(value, list) and isinstance(value[0], dict) for value in file.values(name) if value)
+    ]  # fmt: skip
+
+
+def exploded(file: Sniffed, column: str) -> Sniffed:
+    """The file as it looks when every part of a list column is a row."""
+    rows = [row | {column: part} for row in file.rows for part in row.get(column) or [None]]
+    flat = [_flat(row) for row in rows]
+    columns = _columns(flat)
+    nested = file.nested | (frozenset(columns) - frozenset(file.columns))
+    return replace(file, columns=columns, rows=tuple(flat), nested=nested, explode=column)
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

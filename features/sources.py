@@ -131,8 +131,11 @@ class Join(Settings):
     encoding: str = Field(default="utf-8", description="see Source.encoding")
     sheet: str | None = Field(default=None, description="see Source.sheet")
     relation: str | None = Field(default=None, description="see Source.relation")
-    explode: str | None = Field(default=None, description="see Source.explode")
     on: dict[str, str] = Field(description="export's column = joined file's column")
+
+    @property
+    def explode(self) -> None:
+        """A joined row is found by a column of the whole row, never by one of its parts."""
 
 
 class Source(Settings):

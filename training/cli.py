@@ -58,7 +58,7 @@ def main() -> None:
     try:
         app()
     finally:
-        gc.freeze()  # or the interpreter looks through every library's objects before it ends, for a third of a second
+        gc.freeze()  # or the interpreter looks through every library's objects once more before it ends
 
 
 if __name__ == "__main__":

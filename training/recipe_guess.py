@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from features.profile import Profile, profiled
-from features.sniff import Sniffed, sniff
+from features.sniff import Sniffed, exploded, lists_of_objects, sniff
 from training.recipe_words import role_of
 
 NUMERIC = {"quantity", "net_amount", "unit_price", "discount_amount", "closing_units", "on_order_units", "pack_size",
@@ -89,6 +89,17 @@ def _numberless(name: str) -> str:
 def guessed(path: Path) -> Guess:
     """Look at a file and guess what it is."""
     file = sniff(path)
+    found = _guessed(file)
+    if "product_id" in found.roles:
+        return found
+    for column in lists_of_objects(file):  # an order names no product where its items do
+        within = _guessed(exploded(file, column))
+        if any(name.startswith(f"{column}.") for name in within.roles.get("product_id", [])):
+            return within
+    return found
+
+
+def _guessed(file: Sniffed) -> Guess:
     profiles = {
         name: replace(profiled(file.values(name), len(file.rows)), nested=name in file.nested) for name in file.columns
     }

@@ -59,3 +59,14 @@ def test_the_items_of_an_order_are_its_lines(tmp_path: Path) -> None:
     assert len(found.versions) == 3
     refused = (workspace.quarantine / snapshot.version / "orders.csv").read_text("utf-8")
     assert '""order_id"":""o3""' in refused.replace(" ", "")
+
+
+def test_a_list_beside_the_product_makes_no_line_twice(tmp_path: Path) -> None:
+    line = {"order_id": "o1", "created_at": "2024-03-01T10:00:00+08:00", "sku": "milk", "quantity": 1, "total": 3.5,
+            "promotions": [{"code": "A", "quantity": 1}, {"code": "B", "quantity": 1}]}  # fmt: skip
+    (tmp_path / "lines.jsonl").write_text(json.dumps(line) + "\n", "utf-8")
+    recipe = tmp_path / "recipe.toml"
+    done = CliRunner().invoke(app, ["recipe", "new", "--out", str(recipe), "--from", str(tmp_path / "lines.jsonl")])
+    assert done.exit_code == 0, done.output
+    assert "explode" not in recipe.read_text("utf-8")
+    assert ingest(load_recipe(str(recipe)), Workspace(tmp_path / "workspace")).facts["sources"]["lines"]["kept"] == 1
