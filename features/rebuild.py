@@ -17,7 +17,7 @@ from features.lines import Lines
 from features.partitions import Form, Layout, Partitioned, chunks
 from features.progress import Progress
 from features.repeated import repeated
-from features.return_search import ReturnSearch
+from features.return_search import NEEDED, ReturnSearch
 from features.tables import ORDER_LINES
 from features.twin_decisions import receipt_links
 from features.twin_search import TwinSearch
@@ -27,7 +27,12 @@ from features.visits import Visits
 CHUNK_LINES = 2_000_000  # order lines that are unified at a time
 HISTORY_ORDER = ["day", "order_id", "product_id"]
 DEMAND_ORDER = ["day", "location_id", "product_id"]
-LINE_COLUMNS = [column if column != "net_units" else "quantity" for column in HISTORY]
+OWN_COLUMNS = [column if column != "net_units" else "quantity" for column in HISTORY]
+LINE_COLUMNS = [*dict.fromkeys([*OWN_COLUMNS, *NEEDED])]
+# what only returns are asked for takes hardly any room where it is null in all other lines
+OF_RETURNS = ", ".join(
+    f"CASE WHEN quantity <= 0 THEN {column} END AS {column}" for column in NEEDED if column not in OWN_COLUMNS
+)
 ONE_TEXT = ("channel", "unit")  # columns that hold the same text in every line, where nothing is mapped to them
 GIVEN_COLUMNS = [
     "product_id", "demand_location_id", "demand_day", "net_units", "net_amount", "discount_amount", "gift",
@@ -90,11 +95,10 @@ class Rebuild:
 
     def _unify(self, days: list[date]) -> set[date]:
         """Write the history of `days`; returns the later days on which some of it is handed over."""
-        lines = self._lines(days[0], days[-1])
+        lines = f"SELECT * REPLACE ({OF_RETURNS}) FROM ({self._lines(days[0], days[-1])})"
         self._keyed("chunk_lines", LINE_COLUMNS, lines, "order_id, product_id", self._implied(days[0], days[-1]))
         if self.engine.rows("SELECT 1 FROM chunk_lines WHERE quantity <= 0 LIMIT 1") or self.former is not None:
-            self.engine.run(f"CREATE OR REPLACE TEMP VIEW lines_of_days AS {lines}")
-            self.back.note("lines_of_days", days)
+            self.back.note("chunk_lines", days)
         handed = self._visits_and_places(days)
         single, several = self._summed("chunk_lines", purchase_history, single_lines)
         ties = ", ".join(f"{column} NULLS FIRST" for column in HISTORY)

@@ -53,7 +53,8 @@ STOCKOUT_CHANCES = (0.05, 0.01, 0.001)
 OPEN_HOURS = 16  # of FreshRetailNet's record, 6 to 22
 SAMPLE_LINES, SAMPLE_DAYS, SAMPLE_SEEDS = 1_000_000, 365, (1, 2, 3, 4, 5)
 SAMPLE_SHOWN = [
-    "identity_precision", "identity_recall", "identity_recall_of_all_pairs", "twins", "twins_found", "wrongly_removed",
+    "identity_precision", "identity_recall", "identity_recall_of_linkable", "identity_recall_with_evidence",
+    "identity_recall_of_all_pairs", "twins", "twins_found", "wrongly_removed",
     "rows_missing", "rows_extra", "rows_with_other_units", "rows_with_other_amounts", "units_off", "amount_off",
     "demand_cells_off", "returns_matched", "returns_right",
 ]  # fmt: skip

@@ -10,7 +10,8 @@ from features.workspace import Snapshot
 
 PAIRS = """
 WITH known AS (
-    SELECT DISTINCT account_id, coalesce(ours.customer_id, account_id) AS customer_id, truth.person_id, truth.component
+    SELECT DISTINCT account_id, coalesce(ours.customer_id, account_id) AS customer_id, truth.person_id, truth.component,
+        truth.linkable, truth.has_evidence
     FROM people AS truth LEFT JOIN accounts AS ours USING (account_id)
     WHERE component NOT IN (SELECT component FROM people WHERE erased_at IS NOT NULL)),  -- who asked to be forgotten
 joined AS (
@@ -20,10 +21,15 @@ joined AS (
 wanted AS (
     SELECT count(*) AS pairs, count(*) FILTER (one.customer_id = other.customer_id) AS good,
         count(*) FILTER (one.component = other.component) AS evident,
-        count(*) FILTER (one.component = other.component AND one.customer_id = other.customer_id) AS found
+        count(*) FILTER (one.component = other.component AND one.customer_id = other.customer_id) AS found,
+        count(*) FILTER (one.linkable AND other.linkable) AS linkable,
+        count(*) FILTER (one.linkable AND other.linkable AND one.customer_id = other.customer_id) AS linked,
+        count(*) FILTER (one.has_evidence AND other.has_evidence) AS told,
+        count(*) FILTER (one.has_evidence AND other.has_evidence AND one.customer_id = other.customer_id) AS heard
     FROM known AS one JOIN known AS other
     ON one.person_id = other.person_id AND one.account_id < other.account_id)
-SELECT joined.pairs, joined.good, wanted.evident, wanted.found, wanted.pairs, wanted.good FROM joined, wanted
+SELECT joined.pairs, joined.good, evident, found, linkable, linked, told, heard, wanted.pairs, wanted.good
+FROM joined, wanted
 """
 LINES = """
 WITH ours AS (
@@ -88,9 +94,10 @@ def _share(part: int, whole: int) -> float:
 
 
 def _identity(engine: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    joined, good, evident, found, pairs, every = _row(engine, PAIRS)
+    joined, good, evident, found, linkable, linked, told, heard, pairs, every = _row(engine, PAIRS)
     return {
         "identity_precision": _share(good, joined), "identity_recall": _share(found, evident),
+        "identity_recall_of_linkable": _share(linked, linkable), "identity_recall_with_evidence": _share(heard, told),
         "identity_recall_of_all_pairs": _share(every, pairs), "identity_pairs": pairs,
     }  # fmt: skip
 
