@@ -10,7 +10,7 @@ from features.history import Int, Purchases, day_number
 from models.contracts import Bools, Queries, Recommender, Scored
 from models.popular import Counts, count_buyers
 from models.ranking import BestOfPlaces, Numbers, lists_of_places
-from models.reasons import growing
+from models.reasons import Growing, Reason
 from models.saved_settings import open_settings, save_settings
 
 PRIOR_BUYERS = 5.0  # so many buyers count half
@@ -64,15 +64,15 @@ class Trending(Recommender):
 
         return lists_of_places(queries, queries.location, best_of, limit, len(self.purchases.products))
 
-    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
+    def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
         here, before = self._buyers(queries.location[scored.query], scored, "_here")
         recent, earlier = self._buyers(np.zeros(len(scored.query), np.int32), scored, "")
-        local = _grows(here, before).tolist()
+        local = _grows(here, before)
+        told = (np.where(local, here, recent), np.where(local, before, earlier), local)
         return [
-            growing(here[i], before[i], self.window_days, "of this shop") if local[i]
-            else growing(recent[i], earlier[i], self.window_days, "")
-            for i in range(len(scored.query))
-        ]  # fmt: skip
+            Growing(now, then, self.window_days, at_shop)
+            for now, then, at_shop in zip(*(column.tolist() for column in told), strict=True)
+        ]
 
     def sources(self, queries: Queries, scored: Scored) -> list[str]:
         """trending-here where the location's own buyers grow, else trending."""

@@ -52,7 +52,7 @@ class Recommending:
         products, names = self.surfaces.purchases.products, self.surfaces.purchases.catalog.names
         items = [
             Item(rank=rank, product_id=line.product_id, name=names[products.code(line.product_id)],
-                 score=round(float(line.score), 6), source=line.source, reason=line.reason)
+                 score=round(float(line.score), 6), source=line.source, reason=line.reason.text())
             for rank, line in enumerate(found, start=1)
         ]  # fmt: skip
         return RecommendationAnswer(

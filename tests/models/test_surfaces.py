@@ -107,7 +107,7 @@ def test_a_basket_is_answered_with_what_it_is_bought_with(surfaces: Surfaces) ->
     partners = pd.Series([p for basket in baskets if "p17" in basket for p in basket - {"p17"}]).value_counts()
     assert item.source == "items"
     assert item.product_id in set(partners.head(3).index)
-    assert item.reason == f"often bought with Product 17: in {partners[item.product_id]} baskets"
+    assert item.reason.text() == f"often bought with Product 17: in {partners[item.product_id]} baskets"
 
 
 def test_substitutes_come_from_the_anchors_category(surfaces: Surfaces) -> None:
@@ -183,23 +183,23 @@ def check_reason(item: Recommendation, query: Query, raw: pd.DataFrame, history:
     shop = query.location_id or (home.iloc[0] if len(home) else None)
     rows = raw[raw["product_id"] == item.product_id]
     own = rows[rows["account_id"] == query.customer_id]
-    numbers = [int(number) for number in re.findall(r"\d+", item.reason)]
+    numbers = [int(number) for number in re.findall(r"\d+", item.reason.text())]
     if item.source == "own":
-        return check_own(item.reason, own)
+        return check_own(item.reason.text(), own)
     if item.source == "items":
-        name, together = re.fullmatch(r"often bought with (.*): in (\d+) baskets?", item.reason).groups()  # type: ignore[union-attr]
+        name, together = re.fullmatch(r"often bought with (.*): in (\d+) baskets?", item.reason.text()).groups()  # type: ignore[union-attr]
         seed = f"p{int(name.split()[-1]):02d}"
         both = set(rows["order_id"]) & set(raw[raw["product_id"] == seed]["order_id"])
         return same(len(both), int(together))
     if item.source == "category":
-        return same(rows["order_id"].nunique(), numbers[-1]) and "category " in item.reason
-    if "of this shop" in item.reason:
+        return same(rows["order_id"].nunique(), numbers[-1]) and "category " in item.reason.text()
+    if "of this shop" in item.reason.text():
         rows = rows[rows["location_id"] == shop]
     if item.source.startswith("trending"):
         days = numbers[2 - 1]
         recent, earlier = (buyers(window(rows, days, skip)) for skip in (0, days))
         return same([numbers[0], numbers[2]], [sum(recent), sum(earlier)])
-    if "in the last" in item.reason:
+    if "in the last" in item.reason.text():
         rows = window(rows, numbers.pop(), 0)
     return same(numbers, [count for count in buyers(rows) if count])
 
