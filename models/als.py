@@ -90,7 +90,7 @@ class Als(Recommender):
         """Popularity is the fact that can be recomputed; a vector is not a fact of the history."""
         owned = owned_of(self.purchases, self.settings.half_life_days)
         owners = np.bincount(owned.product, minlength=owned.products)[scored.product]
-        return [BoughtBy(count, 0) for count in owners.tolist()]
+        return [BoughtBy(count, None) for count in owners.tolist()]
 
     def save(self, folder: Path) -> None:
         save_settings(folder, self.settings)

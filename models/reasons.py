@@ -90,7 +90,8 @@ class Due(Reason):
 class BoughtBy(Reason):
     """Different known customers and anonymous baskets that bought it, in this shop if `here`, else anywhere.
 
-    They are counted over the last `days` days up to as_of, or over the whole history where that is None.
+    They are counted over the last `days` days up to as_of, or over the whole history where that is None;
+    `anonymous` is None where baskets without a customer were not counted.
 
     >>> BoughtBy(14, 0, True, 28).text(), BoughtBy(14, 0, True, 28).text("zh")
     ('bought by 14 customers of this shop in the last 28 days', '近28天本店有14位顾客买过')
@@ -103,7 +104,7 @@ class BoughtBy(Reason):
     """
 
     customers: int
-    anonymous: int
+    anonymous: int | None
     here: bool = False
     days: int | None = None
 
@@ -241,6 +242,16 @@ class NewInRange(Reason):
 
     def _chinese(self) -> str:
         return f"{'本店' if self.here else ''}新品，{_day_zh(self.since)}起有售"
+
+
+def language_of(tag: str) -> Language | None:
+    """The language of a tag such as zh-CN or zh_Hans; None where reasons do not speak it.
+
+    >>> language_of("zh-Hans-CN"), language_of("EN_gb"), language_of("zhuang")
+    ('zh', 'en', None)
+    """
+    primary = tag.strip().lower().replace("_", "-").partition("-")[0]
+    return next((language for language in LANGUAGES if language == primary), None)
 
 
 def whole_gap(mean_gap_days: float) -> int | None:
