@@ -146,11 +146,10 @@ class Ranker(Recommender):
         return self.said(queries, scored)[0]
 
     def said(self, queries: Queries, scored: Scored) -> tuple[list[str], list[Reason]]:
-        """Own products speak for themselves; then what goes with them; then popularity."""
-        asked = self._at_home(queries)
-        owned = self.features.owned.find(asked.customer[scored.query], scored.product) >= 0
+        """Own products speak for themselves; then what goes with them; then popularity at the shop asked about."""
+        owned = self.features.owned.find(queries.customer[scored.query], scored.product) >= 0
         items: Any = self.proposers.fitted["items"]
-        linked = items.strongest(asked, scored)[1] > 0
+        linked = items.strongest(queries, scored)[1] > 0
         said = np.where(owned, 0, np.where(linked, 1, 2))
         names, why = [""] * len(said), cast("list[Reason]", [None] * len(said))
         for number, name in enumerate(("personal", "items", "popular")):
@@ -159,7 +158,7 @@ class Ranker(Recommender):
                 continue
             part = Scored(scored.query[at], scored.product[at], scored.score[at])
             source = self.proposers.fitted[name]
-            told = zip(at.tolist(), *source.said(asked, part), strict=True)
+            told = zip(at.tolist(), *source.said(queries, part), strict=True)
             for index, its_name, reason in told:
                 names[index], why[index] = its_name, reason
         return names, why

@@ -43,13 +43,14 @@ class Trending(Recommender):
 
     def growth(self, location: int) -> Numbers:
         """Ratio of recent to earlier buyers, shrunk to 1 and, at a location, to the ratio everywhere; -inf where
-        the product hardly sells."""
+        the product grows in neither, so that there is always a growth to name."""
         recent, earlier = self._dense(self.recent, 0), self._dense(self.earlier, 0)
-        growth = (recent + PRIOR_BUYERS) / (earlier + PRIOR_BUYERS)
+        growth, grows = (recent + PRIOR_BUYERS) / (earlier + PRIOR_BUYERS), _grows(recent, earlier)
         if location >= 0:
             here, before = self._dense(self.recent_here, location), self._dense(self.earlier_here, location)
             growth = (here + PRIOR_BUYERS * growth) / (before + PRIOR_BUYERS)
-        return np.where((recent >= LEAST_BUYERS) & (growth > 1), growth, -np.inf)
+            grows |= _grows(here, before)
+        return np.where(grows & (growth > 1), growth, -np.inf)
 
     def _dense(self, counts: Counts, place: int) -> Numbers:
         entries, dense = counts.at(place), np.zeros(len(self.purchases.products))
@@ -101,5 +102,5 @@ class Trending(Recommender):
         return opened
 
 
-def _grows(recent: Int, earlier: Int) -> Bools:
-    return (recent > earlier) & (recent >= LEAST_BUYERS)
+def _grows(recent: Int | Numbers, earlier: Int | Numbers) -> Bools:
+    return np.asarray((recent > earlier) & (recent >= LEAST_BUYERS), bool)
