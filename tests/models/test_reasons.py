@@ -135,6 +135,19 @@ def test_every_recommender_of_the_roster_claims_what_is_true(name: str, many: Ra
         Claim(queries[query], many_lists.purchases.products[product], reason).check(many)
 
 
+@pytest.mark.parametrize("surface", SURFACES)
+def test_a_shop_that_is_unknown_is_never_spoken_of_as_this_shop(surface: Surface, many_lists: Surfaces):
+    queries = [Query(f"c{number:03d}", location_id="no such shop", product_id="q003") for number in range(40)]
+    made = claims(many_lists, surface, queries, 30)
+    assert any(isinstance(claim.reason, BoughtBy | Growing | SameCategory) for claim in made)
+    assert not any(getattr(claim.reason, "here", False) for claim in made)
+
+
+def test_what_is_said_to_trend_has_more_buyers_than_before(many_lists: Surfaces):
+    made = claims(many_lists, "trending", crowd(), 5)
+    assert all(claim.reason.recent > claim.reason.earlier for claim in made)
+
+
 def test_a_mutated_fact_is_found_out(many: RawShop, many_lists: Surfaces):
     made = [claim for surface in SURFACES for claim in claims(many_lists, surface, crowd(40), 8)]
     assert kinds(made) == {BoughtBefore, BoughtBy, BoughtTogether, SameCategory, Growing}
