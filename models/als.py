@@ -17,7 +17,7 @@ from features.errors import HistoryError
 from features.history import Float, Int, Purchases
 from models.contracts import Queries, Recommender, Scored
 from models.ranking import admitted, joined, most_excluded
-from models.reasons import bought_by
+from models.reasons import BoughtBy, Reason
 from models.saved_settings import open_settings, save_settings
 
 FACTORS = 128
@@ -86,11 +86,11 @@ class Als(Recommender):
         row, column = np.nonzero((score >= least[:, None]) & (score > -np.inf))
         return asked[row].astype(np.int32), self.product[column], score[row, column]
 
-    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
+    def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
         """Popularity is the fact that can be recomputed; a vector is not a fact of the history."""
         owned = owned_of(self.purchases, self.settings.half_life_days)
         owners = np.bincount(owned.product, minlength=owned.products)[scored.product]
-        return [bought_by(count, 0, "", "so far") for count in owners.tolist()]
+        return [BoughtBy(count, None) for count in owners.tolist()]
 
     def save(self, folder: Path) -> None:
         save_settings(folder, self.settings)

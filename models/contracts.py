@@ -18,6 +18,7 @@ import numpy.typing as npt
 from features.history import Float, Int, Purchases
 from features.panel import Panel
 from features.tables import FORECAST_LEVELS
+from models.reasons import Reason
 from models.settings import RecommendSettings
 
 Bools = npt.NDArray[np.bool_]
@@ -37,12 +38,12 @@ class Query:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """One line of an answer: `source` names what proposed it, `reason` says why in facts of the history."""
+    """One line of an answer: `source` names what proposed it, `reason` holds why, in facts of the history."""
 
     product_id: str
     score: float
     source: str
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True)
@@ -132,14 +133,14 @@ class Recommender(ABC):
         """
 
     @abstractmethod
-    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
-        """One sentence per entry of `scored`, in facts that can be recomputed from the history."""
+    def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
+        """One claim per entry of `scored`, of facts that can be recomputed from the history."""
 
     def sources(self, queries: Queries, scored: Scored) -> list[str]:
         """What proposed each entry of `scored`; the recommender's own name where it has one source only."""
         return [self.name] * len(scored.query)
 
-    def said(self, queries: Queries, scored: Scored) -> tuple[list[str], list[str]]:
+    def said(self, queries: Queries, scored: Scored) -> tuple[list[str], list[Reason]]:
         """`sources` and `reasons` at once, for those that find both in the same work."""
         return self.sources(queries, scored), self.reasons(queries, scored)
 

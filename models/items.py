@@ -16,7 +16,7 @@ from features.history import Int, Purchases
 from models.co_purchase import CoPurchase, count_together
 from models.contracts import Queries, Recommender, Scored, ranked
 from models.ranking import Numbers, admitted, flat, pairs
-from models.reasons import bought_together, in_same_category
+from models.reasons import BoughtTogether, Reason, SameCategory, Seed
 from models.saved_settings import open_settings, save_settings
 
 SEEDS = 40  # own products that others are looked up from, the most recently frequent
@@ -115,16 +115,21 @@ class Items(Recommender):
             np.where(hit, self.pairs.together[at[found]], 0).astype(np.int32),
         )
 
-    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
-        names = self.purchases.catalog.names
-        seed, together = self.strongest(queries, scored)
+    def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
+        ids, names = self.purchases.products, self.purchases.catalog.names
+        seed, together = (column.tolist() for column in self.strongest(queries, scored))
         orders = self.pairs.orders[scored.product].tolist()
-        label = self._category_labels(queries, scored)
+        label, origin = self._category_labels(queries, scored), self._origins(queries)
         return [
-            in_same_category(label[i], orders[i]) if label[i]
-            else bought_together(names[seed[i]], int(together[i]))
-            for i in range(len(seed))
+            SameCategory(label[i], orders[i]) if label[i]
+            else BoughtTogether(ids[seed[i]], names[seed[i]], together[i], origin[query])
+            for i, query in enumerate(scored.query.tolist())
         ]  # fmt: skip
+
+    def _origins(self, queries: Queries) -> list[Seed]:
+        """What the seeds of each query are to it; see `_seeds`."""
+        return ["product" if anchor >= 0 else "basket" if len(basket) else "own"
+                for anchor, basket in zip(queries.anchor.tolist(), queries.basket, strict=True)]  # fmt: skip
 
     def sources(self, queries: Queries, scored: Scored) -> list[str]:
         """category where an answer shares a category with its anchor, else items."""

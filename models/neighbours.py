@@ -18,7 +18,7 @@ from features.customers import customers_of, owned_of
 from features.history import Float, Int, Purchases
 from models.contracts import Queries, Recommender, Scored, ranked
 from models.ranking import Numbers, admitted
-from models.reasons import bought_by
+from models.reasons import BoughtBy, Reason
 from models.saved_settings import open_settings, save_settings
 
 REFERENCES = 4000
@@ -113,11 +113,11 @@ class Neighbours(Recommender):
         total = np.bincount(row, value, minlength=len(customer))
         return sp.csr_matrix((value / total[row], (row, near)), shape=similarity.shape)
 
-    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
+    def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
         """Popularity is the fact that can be recomputed; similarity of customers is not a fact of the history."""
         owned = owned_of(self.purchases, self.settings.half_life_days)
         owners = np.bincount(owned.product, minlength=owned.products)[scored.product]
-        return [bought_by(count, 0, "", "so far") for count in owners.tolist()]
+        return [BoughtBy(count, None) for count in owners.tolist()]
 
     def save(self, folder: Path) -> None:
         save_settings(folder, self.settings)

@@ -16,7 +16,7 @@ from features.customers import Long, owned_of
 from features.history import UNKNOWN, Int, Purchases, day_number
 from models.contracts import Bools, Queries, Recommender, Scored
 from models.ranking import BestOfPlaces, Numbers, lists_of_places
-from models.reasons import bought_by
+from models.reasons import BoughtBy, Reason
 from models.saved_settings import open_settings, save_settings
 
 PRIOR_BUYERS = 30.0  # a place with so many buyers counts its own sales as much as the wider place's
@@ -131,18 +131,16 @@ class Popular(Recommender):
 
         return lists_of_places(queries, place.ravel().astype(np.int32), best_of, limit, len(self.purchases.products))
 
-    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
+    def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
         """Count the buyers here if the product was bought here in the window, else everywhere, else ever."""
         location, everywhere = queries.location[scored.query], np.zeros(len(scored.query), np.int32)
-        here = self.at_location.find(location, scored.product)
-        anywhere = self.everywhere.find(everywhere, scored.product)
-        ever = self.ever.find(everywhere, scored.product)
-        window = f"in the last {self.window_days} days"
+        counts = ((self.at_location, location), (self.everywhere, everywhere), (self.ever, everywhere))
+        found = (np.stack(buyers.find(place, scored.product), axis=1).tolist() for buyers, place in counts)
         return [
-            bought_by(here[0][i], here[1][i], "of this shop", window) if here[0][i] + here[1][i]
-            else bought_by(anywhere[0][i], anywhere[1][i], "", window) if anywhere[0][i] + anywhere[1][i]
-            else bought_by(ever[0][i], ever[1][i], "", "so far")
-            for i in range(len(scored.query))
+            BoughtBy(here[0], here[1], True, self.window_days) if any(here)
+            else BoughtBy(anywhere[0], anywhere[1], False, self.window_days) if any(anywhere)
+            else BoughtBy(*ever)
+            for here, anywhere, ever in zip(*found, strict=True)
         ]  # fmt: skip
 
     def sources(self, queries: Queries, scored: Scored) -> list[str]:

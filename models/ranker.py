@@ -7,7 +7,7 @@ made anew from the history before the window, and the window's purchases are the
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import lightgbm as lgb
 import numpy as np
@@ -19,6 +19,7 @@ from models.candidates import Candidates, Sources
 from models.contracts import Queries, Recommender, Scored, ranked
 from models.ranker_features import COLUMNS, RankerFeatures
 from models.ranking import pairs
+from models.reasons import Reason
 from models.saved_settings import open_settings, save_settings
 
 TREES = 150
@@ -137,28 +138,27 @@ class Ranker(Recommender):
         found = self.proposers.gather(asked, max(self.settings.candidates, limit))
         return replace(found, query=known[found.query] if len(known) else found.query)
 
-    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
+    def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
         """The reason of the source that speaks most plainly for the entry."""
         return self.said(queries, scored)[1]
 
     def sources(self, queries: Queries, scored: Scored) -> list[str]:
         return self.said(queries, scored)[0]
 
-    def said(self, queries: Queries, scored: Scored) -> tuple[list[str], list[str]]:
-        """Own products speak for themselves; then what goes with them; then popularity."""
-        asked = self._at_home(queries)
-        owned = self.features.owned.find(asked.customer[scored.query], scored.product) >= 0
+    def said(self, queries: Queries, scored: Scored) -> tuple[list[str], list[Reason]]:
+        """Own products speak for themselves; then what goes with them; then popularity at the shop asked about."""
+        owned = self.features.owned.find(queries.customer[scored.query], scored.product) >= 0
         items: Any = self.proposers.fitted["items"]
-        linked = items.strongest(asked, scored)[1] > 0
+        linked = items.strongest(queries, scored)[1] > 0
         said = np.where(owned, 0, np.where(linked, 1, 2))
-        names, why = [""] * len(said), [""] * len(said)
+        names, why = [""] * len(said), cast("list[Reason]", [None] * len(said))
         for number, name in enumerate(("personal", "items", "popular")):
             at = np.flatnonzero(said == number)
             if not len(at):
                 continue
             part = Scored(scored.query[at], scored.product[at], scored.score[at])
             source = self.proposers.fitted[name]
-            told = zip(at.tolist(), *source.said(asked, part), strict=True)
+            told = zip(at.tolist(), *source.said(queries, part), strict=True)
             for index, its_name, reason in told:
                 names[index], why[index] = its_name, reason
         return names, why

@@ -13,7 +13,7 @@ products and locations are answered from what is known without them; each item's
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Literal, Self, cast, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ from models.items import Items, only_anchor, only_basket
 from models.popular import Popular
 from models.ranker import Ranker
 from models.ranking import one_after_another
+from models.reasons import Language, Reason
 from models.recommenders import RECOMMENDERS, make_recommender
 from models.settings import RecommendSettings
 from models.trending import Trending
@@ -50,7 +51,7 @@ class Answers:
 
     scored: Scored
     sources: list[str]
-    reasons: list[str]
+    reasons: list[Reason]
 
 
 class Surfaces:
@@ -151,7 +152,7 @@ class Surfaces:
         """Ask the surface's models one after another until each list is full."""
         stages = self._stages(surface, queries)
         joined, origin = self._filled(stages, len(queries) * limit, limit)
-        sources, reasons = [""] * len(origin), [""] * len(origin)
+        sources, reasons = [""] * len(origin), cast("list[Reason]", [None] * len(origin))
         for number in np.unique(origin).tolist():
             model, asked = stages[number]
             where = np.flatnonzero(origin == number)
@@ -221,22 +222,26 @@ def _known(codes: Int) -> Int:
     return np.asarray(codes[codes != UNKNOWN], np.int32)
 
 
-def recommendation_table(surfaces: Surfaces, surface: Surface, limit: int, progress: Progress = silent) -> pa.Table:
-    """The recommendations table of every known customer: sorted by customer_id, then rank.
+def recommendation_table(
+    surfaces: Surfaces, surface: Surface, limit: int, progress: Progress = silent, language: Language = "en"
+) -> pa.Table:
+    """The recommendations table of every known customer: sorted by customer_id, then rank; reasons in `language`.
 
     Computed in chunks of customers, so that memory holds one chunk's work beside the table itself.
     """
     known = surfaces.purchases.customers.values
-    parts = [_recommendations(surfaces, surface, limit, [])]
+    parts = [_recommendations(surfaces, surface, limit, [], language)]
     with progress.step(f"recommendations for {len(known)} customers", len(known)) as step:
         for begin in range(0, len(known), CHUNK_CUSTOMERS):
             chunk = known[begin : begin + CHUNK_CUSTOMERS]
-            parts.append(_recommendations(surfaces, surface, limit, chunk))
+            parts.append(_recommendations(surfaces, surface, limit, chunk, language))
             step.advance(len(chunk))
     return pa.concat_tables(parts)
 
 
-def _recommendations(surfaces: Surfaces, surface: Surface, limit: int, customers: Sequence[str]) -> pa.Table:
+def _recommendations(
+    surfaces: Surfaces, surface: Surface, limit: int, customers: Sequence[str], language: Language
+) -> pa.Table:
     queries = surfaces.coded([Query(customer_id=customer) for customer in customers])
     answers = surfaces.rank(surface, queries, limit)
     scored = answers.scored
@@ -248,5 +253,5 @@ def _recommendations(surfaces: Surfaces, surface: Surface, limit: int, customers
         "product_id": pa.array(surfaces.purchases.products.values, pa.string()).take(pa.array(scored.product)),
         "score": pa.array(scored.score.astype(np.float64)),
         "source": pa.array(answers.sources, pa.string()),
-        "reason": pa.array(answers.reasons, pa.string()),
+        "reason": pa.array([reason.text(language) for reason in answers.reasons], pa.string()),
     })  # fmt: skip

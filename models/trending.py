@@ -10,7 +10,7 @@ from features.history import Int, Purchases, day_number
 from models.contracts import Bools, Queries, Recommender, Scored
 from models.popular import Counts, count_buyers
 from models.ranking import BestOfPlaces, Numbers, lists_of_places
-from models.reasons import growing
+from models.reasons import Growing, Reason
 from models.saved_settings import open_settings, save_settings
 
 PRIOR_BUYERS = 5.0  # so many buyers count half
@@ -43,13 +43,14 @@ class Trending(Recommender):
 
     def growth(self, location: int) -> Numbers:
         """Ratio of recent to earlier buyers, shrunk to 1 and, at a location, to the ratio everywhere; -inf where
-        the product hardly sells."""
+        the product grows in neither, so that there is always a growth to name."""
         recent, earlier = self._dense(self.recent, 0), self._dense(self.earlier, 0)
-        growth = (recent + PRIOR_BUYERS) / (earlier + PRIOR_BUYERS)
+        growth, grows = (recent + PRIOR_BUYERS) / (earlier + PRIOR_BUYERS), _grows(recent, earlier)
         if location >= 0:
             here, before = self._dense(self.recent_here, location), self._dense(self.earlier_here, location)
             growth = (here + PRIOR_BUYERS * growth) / (before + PRIOR_BUYERS)
-        return np.where((recent >= LEAST_BUYERS) & (growth > 1), growth, -np.inf)
+            grows |= _grows(here, before)
+        return np.where(grows & (growth > 1), growth, -np.inf)
 
     def _dense(self, counts: Counts, place: int) -> Numbers:
         entries, dense = counts.at(place), np.zeros(len(self.purchases.products))
@@ -64,15 +65,15 @@ class Trending(Recommender):
 
         return lists_of_places(queries, queries.location, best_of, limit, len(self.purchases.products))
 
-    def reasons(self, queries: Queries, scored: Scored) -> list[str]:
+    def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
         here, before = self._buyers(queries.location[scored.query], scored, "_here")
         recent, earlier = self._buyers(np.zeros(len(scored.query), np.int32), scored, "")
-        local = _grows(here, before).tolist()
+        local = _grows(here, before)
+        told = (np.where(local, here, recent), np.where(local, before, earlier), local)
         return [
-            growing(here[i], before[i], self.window_days, "of this shop") if local[i]
-            else growing(recent[i], earlier[i], self.window_days, "")
-            for i in range(len(scored.query))
-        ]  # fmt: skip
+            Growing(now, then, self.window_days, at_shop)
+            for now, then, at_shop in zip(*(column.tolist() for column in told), strict=True)
+        ]
 
     def sources(self, queries: Queries, scored: Scored) -> list[str]:
         """trending-here where the location's own buyers grow, else trending."""
@@ -101,5 +102,5 @@ class Trending(Recommender):
         return opened
 
 
-def _grows(recent: Int, earlier: Int) -> Bools:
-    return (recent > earlier) & (recent >= LEAST_BUYERS)
+def _grows(recent: Int | Numbers, earlier: Int | Numbers) -> Bools:
+    return np.asarray((recent > earlier) & (recent >= LEAST_BUYERS), bool)

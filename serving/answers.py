@@ -9,6 +9,7 @@ from features.errors import did_you_mean
 from features.history import PATH_SEPARATOR, Catalog
 from models.bundle import Bundle
 from models.contracts import Bools, Query
+from models.reasons import Language
 from models.surfaces import SURFACES, Surfaces
 from serving.messages import Filters, Item, RecommendationAnswer, RecommendationRequest
 
@@ -36,7 +37,9 @@ class Recommending:
             opened.answer(request, "warm-up")
         return opened
 
-    def answer(self, request: RecommendationRequest, recommendation_id: str) -> RecommendationAnswer:
+    def answer(
+        self, request: RecommendationRequest, recommendation_id: str, language: Language = "en"
+    ) -> RecommendationAnswer:
         """Rank products for a request; what is unknown in it is left out and noted, never an error."""
         customer_id = self.customer_of(request)
         query = Query(
@@ -52,7 +55,7 @@ class Recommending:
         products, names = self.surfaces.purchases.products, self.surfaces.purchases.catalog.names
         items = [
             Item(rank=rank, product_id=line.product_id, name=names[products.code(line.product_id)],
-                 score=round(float(line.score), 6), source=line.source, reason=line.reason)
+                 score=round(float(line.score), 6), source=line.source, reason=line.reason.text(language))
             for rank, line in enumerate(found, start=1)
         ]  # fmt: skip
         return RecommendationAnswer(
@@ -60,6 +63,7 @@ class Recommending:
             model_version=self.bundle.version,
             as_of=self.bundle.as_of,
             surface=request.surface,
+            language=language,
             customer_id=customer_id,
             customer_known=self._knows(customer_id),
             fallback=next((item.source for item in items if item.source in FALLBACKS), None),

@@ -17,10 +17,11 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from features.workspace import Workspace
 from serving.bodies import read_bytes, read_message
-from serving.document import ABOUT, answered, describe_bodies, documented_body, one_of
+from serving.document import ABOUT, answered, describe_bodies, documented_body, documented_header, one_of
 from serving.edge import Edge
 from serving.events import EventBatch, read_events
 from serving.faults import Detail, Fault, documented, fault_of, fault_response, refuse_repeats
+from serving.languages import chosen_language
 from serving.live import EventStore, StorageUnavailable
 from serving.measures import Measures
 from serving.messages import (
@@ -115,13 +116,15 @@ def _add_recommendations(app: FastAPI, server: Server) -> None:
         summary="A ranked list of products",
         responses=answered(RecommendationAnswer)
         | documented("malformed_json", "body_too_large", "unsupported_media_type", "invalid_request", "not_ready"),
-        openapi_extra=documented_body("RecommendationRequest", EXAMPLE_REQUESTS),
+        openapi_extra=documented_body("RecommendationRequest", EXAMPLE_REQUESTS)
+        | documented_header("Accept-Language", "the language of the reasons where the request names none"),
         tags=["shop"],
     )
     async def recommendations(request: Request) -> Response:
         """For a customer, an account or nobody in particular. What is unknown is noted, never an error."""
         asked = await read_message(request, RecommendationRequest, server.settings.max_body_bytes)
-        answer = server.released.recommending().answer(asked, uuid.uuid4().hex)
+        language = chosen_language(asked.language, ",".join(request.headers.getlist("accept-language")))
+        answer = server.released.recommending().answer(asked, uuid.uuid4().hex, language)
         server.measures.recommended(answer)
         return _json(answer)
 

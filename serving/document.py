@@ -20,6 +20,12 @@ def documented_body(schema: str | Doc, examples: dict[str, Doc]) -> Doc:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": body, "examples": examples}}}}
 
 
+def documented_header(name: str, description: str) -> Doc:
+    """An optional request header of a route that FastAPI does not read for us."""
+    return {"parameters": [{"name": name, "in": "header", "required": False, "description": description,
+                            "schema": {"type": "string"}}]}  # fmt: skip
+
+
 def answered(message: type[BaseModel] | None, media_type: str | None = None) -> dict[int | str, Doc]:
     """A route's answer with status 200: a message in JSON, text of `media_type`, or either."""
     as_json = {"model": message} if message is not None else {}

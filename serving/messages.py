@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from models.reasons import Language
 from models.surfaces import Surface
 
 Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -54,7 +55,10 @@ EXAMPLE_REQUESTS: dict[str, dict[str, Any]] = {
         "summary": "Next to what is in the basket",
         "value": {"surface": "with-basket", "basket": ["1029743", "995242"], "location_id": "367", "channel": "app"},
     },
-    "similar": {"summary": "Like one product", "value": {"surface": "similar", "product_id": "1029743"}},
+    "similar": {
+        "summary": "Like one product, with reasons in Chinese",
+        "value": {"surface": "similar", "product_id": "1029743", "language": "zh"},
+    },
     "trending": {
         "summary": "What sells now at a place, to nobody in particular",
         "value": {
@@ -83,6 +87,11 @@ class RecommendationRequest(Request):
     basket: list[Id] = Field(default=[], max_length=500, description="product_ids in the basket; never recommended")
     filters: Filters = Field(default=Filters(), description="which products the list may hold")
     limit: int = Field(default=10, ge=1, le=100, description="longest list wanted")
+    language: Annotated[str, Field(min_length=1, max_length=35)] | None = Field(
+        default=None,
+        description="of the reasons: en or zh, also as in zh-CN; any other is answered in en. Without it the "
+        "Accept-Language header decides, and then en",
+    )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -101,7 +110,7 @@ class Item(BaseModel):
     name: str = Field(description="as a customer would read it; the product_id where the catalog has no name")
     score: float = Field(description="higher is better; comparable within one list only")
     source: str = Field(description="what proposed it; 'popular-here' and 'popular' are fallbacks")
-    reason: str = Field(description="why, in facts from the history")
+    reason: str = Field(description="why, in facts from the history, as a sentence in the answer's language")
 
 
 class RecommendationAnswer(BaseModel):
@@ -111,6 +120,7 @@ class RecommendationAnswer(BaseModel):
     model_version: str = Field(description="the bundle that answered")
     as_of: date = Field(description="last day whose purchases the model has read")
     surface: Surface
+    language: Language = Field(description="the language of the reasons: that asked for, or en where it is not spoken")
     customer_id: str | None = Field(description="the unified customer that the list is for; null for nobody known")
     customer_known: bool = Field(description="whether the model has seen a purchase of this customer")
     fallback: str | None = Field(description="the first fallback source in the list, null where there is none")

@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 from features.errors import TableError, did_you_mean
 from models.bundle import BundleKind, open_bundle
 from models.contracts import Query
+from models.reasons import language_of
 from models.surfaces import SURFACES, Surfaces
 
-RECOMMEND_QUESTION = ("customer_id", "surface", "location_id", "channel", "product_id", "limit")
+RECOMMEND_QUESTION = ("customer_id", "surface", "location_id", "channel", "product_id", "limit", "language")
 FORECAST_QUESTION = ("product_id", "location_id", "target_date")
 DEFAULT_LIMIT = 10
 DAY_LETTERS = len("2017-12-10")
@@ -40,7 +41,8 @@ class Asked:
     def _recommendations(self, questions: pd.DataFrame) -> pd.DataFrame:
         """One row per product; `question` is the row that asked, the rest as in the table recommendations.
 
-        A customer may be asked for by any of its accounts, written as in the table accounts.
+        A customer may be asked for by any of its accounts, written as in the table accounts. Reasons are in the
+        question's language, or in English where it names none that they speak.
         """
         assert self._surfaces is not None
         rows: list[dict[str, Any]] = []
@@ -51,10 +53,11 @@ class Asked:
                     f"unknown surface {surface!r}{did_you_mean(surface, SURFACES)}: any of {list(SURFACES)}"
                 )
             limit = int(question.pop("limit", None) or DEFAULT_LIMIT)
+            language = language_of(str(question.pop("language", None))) or "en"
             customer = self._surfaces.customer_of(question.get("customer_id"))
             for rank, item in enumerate(self._surfaces.answer(surface, [Query(**question)], limit)[0], start=1):
                 rows.append({"question": number, "customer_id": customer, "surface": surface,
-                             "rank": rank, **vars(item)})  # fmt: skip
+                             "rank": rank, **vars(item), "reason": item.reason.text(language)})  # fmt: skip
         return pd.DataFrame(rows)
 
     def _forecasts(self, questions: pd.DataFrame) -> pd.DataFrame:

@@ -24,6 +24,7 @@ def recommend(
         str, typer.Option("--surface", help="for-you, buy-again, with-basket, similar or trending.")
     ] = "for-you",
     limit: Annotated[int, typer.Option("--limit", help="Products per customer.")] = 20,
+    language: Annotated[str, typer.Option("--language", help="Of the reasons: en or zh.")] = "en",
     recipe: RecipeOption = None,
     changes: SetOption = None,
     workspace: WorkspaceOption = None,
@@ -32,16 +33,16 @@ def recommend(
 
     onebasket recommend --as-of 2017-12-10 --surface for-you --limit 20 --out for-you.parquet
     """
-    from training.exports import check_limit, check_surface, recommendations
+    from training.exports import check_language, check_limit, check_surface, recommendations
     from training.progress import showing_progress
     from training.subject import subject
 
     check_limit(limit)
-    list_name = check_surface(surface)
+    list_name, spoken = check_surface(surface), check_language(language)
     chosen = subject("recommend", workspace_of(workspace), recipe, as_of, changes or ())
     bundle = _bundle(chosen, workspace, out)
     with showing_progress() as progress:
-        table = recommendations(bundle, list_name, limit, progress)
+        table = recommendations(bundle, list_name, limit, progress, spoken)
     _write(table, out, bundle)
 
 

@@ -16,6 +16,7 @@ from features.errors import ExportError, did_you_mean
 from features.progress import Progress, silent
 from features.workspace import Workspace
 from models.bundle import Bundle
+from models.reasons import LANGUAGES, Language, language_of
 from models.surfaces import SURFACES, Surface, Surfaces, recommendation_table
 from training.bundles import fitted_bundle, standing_bundle
 from training.scoreboard import Scoreboard
@@ -57,6 +58,14 @@ def check_surface(name: str) -> Surface:
     raise ExportError(f"there is no surface {name!r}{did_you_mean(name, SURFACES)}: use one of {', '.join(SURFACES)}")
 
 
+def check_language(tag: str) -> Language:
+    """The language of that tag; ExportError if reasons do not speak it."""
+    language = language_of(tag)
+    if language is None:
+        raise ExportError(f"there are no reasons in {tag!r}: use one of {', '.join(LANGUAGES)}")
+    return language
+
+
 def check_limit(limit: int) -> None:
     if limit < 1:
         raise ExportError(f"--limit {limit}: ask for at least 1 product")
@@ -67,9 +76,11 @@ def check_horizon(days: int) -> None:
         raise ExportError(f"--horizon {days}: ask for 1 to {LONGEST_HORIZON_DAYS} days")
 
 
-def recommendations(bundle: Bundle, surface: Surface, limit: int, progress: Progress = silent) -> pa.Table:
+def recommendations(
+    bundle: Bundle, surface: Surface, limit: int, progress: Progress = silent, language: Language = "en"
+) -> pa.Table:
     """RECOMMENDATIONS rows: `limit` products for every known customer."""
-    return recommendation_table(Surfaces.open(bundle.folder / "surfaces"), surface, limit, progress)
+    return recommendation_table(Surfaces.open(bundle.folder / "surfaces"), surface, limit, progress, language)
 
 
 def forecasts(bundle: Bundle, horizon_days: int) -> pa.Table:

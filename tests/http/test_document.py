@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from models.reasons import LANGUAGES
 from serving.faults import CODES
-from serving.messages import Event, Filters, RecommendationRequest
+from serving.messages import Event, Filters, Item, RecommendationAnswer, RecommendationRequest
 from serving.planner_messages import ForecastQuery
 from serving.settings import PREFIX, READ_ELSEWHERE, ServingSettings
 
@@ -84,6 +85,19 @@ def test_every_field_and_parameter_is_in_the_docs():
     for message in (RecommendationRequest, Filters, Event, ForecastQuery):
         for name, field in message.model_fields.items():
             assert f"`{field.alias or name}`" in API, (message.__name__, name)
+
+
+def test_the_header_that_chooses_the_language_is_documented(document):
+    [header] = document["paths"]["/v1/recommendations"]["post"]["parameters"]
+    assert (header["in"], header["name"], header["required"]) == ("header", "Accept-Language", False)
+    assert "`Accept-Language`" in API
+
+
+def test_every_language_and_field_of_an_answer_is_in_the_docs(document):
+    assert document["components"]["schemas"]["RecommendationAnswer"]["properties"]["language"]["enum"] == [*LANGUAGES]
+    assert all(f"`{language}`" in API for language in LANGUAGES)
+    for message in (RecommendationAnswer, Item):
+        assert all(f"`{name}`" in API for name in message.model_fields), message.__name__
 
 
 def _values(node: Any, key: str) -> Iterator[str]:

@@ -14,7 +14,8 @@ ANY = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
     max_leaves=8,
 )
-FIELDS = ["customer_id", "account", "surface", "product_id", "channel", "location_id", "basket", "filters", "limit"]
+FIELDS = ["customer_id", "account", "surface", "product_id", "channel", "location_id", "basket", "filters", "limit",
+          "language"]  # fmt: skip
 PARAMETERS = ["location_id", "product_id", "category", "from", "to", "quantiles", "limit", "cursor", "format"]
 PLAUSIBLE = st.fixed_dictionaries({}, optional={
     "customer_id": TEXT,
@@ -26,6 +27,7 @@ PLAUSIBLE = st.fixed_dictionaries({}, optional={
     "filters": st.fixed_dictionaries({}, optional={"category": TEXT | st.lists(TEXT), "brand": TEXT,
                                                    "exclude": st.lists(TEXT)}),
     "limit": st.integers(-1, 120),
+    "language": st.sampled_from(["en", "zh", "zh-CN"]) | TEXT,
 })  # fmt: skip
 
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -100,3 +102,45 @@ def test_the_same_question_gets_the_same_answer(client):
 def test_a_channel_that_the_model_does_not_know_is_noted(client):
     answer = ask(client, channel="kiosk")
     assert answer["notes"] == ["channel 'kiosk' is unknown to the model: answered for all channels"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "header", "spoken"),
+    [
+        (None, None, "en"),
+        ("zh", None, "zh"),
+        ("zh-CN", "en", "zh"),
+        ("en", "zh", "en"),
+        ("tlh", "zh", "en"),
+        (None, "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        (None, "fr, zh-Hans;q=0.5", "zh"),
+        (None, "zh;q=0.2, *;q=0.7", "en"),
+        (None, "en;q=0.3, zh;q=0.300, zh;q=0.31", "zh"),
+        (None, "zh;q=0, fr", "en"),
+        (None, "zh;q=high,,;, ", "en"),
+    ],
+)
+def test_reasons_come_in_the_language_of_the_request_else_of_its_reader_else_in_english(client, asked, header, spoken):
+    headers = {} if header is None else {"Accept-Language": header}
+    answer = client.post(URL, json={"customer_id": "c01", "limit": 2, "language": asked}, headers=headers).json()
+    assert answer["language"] == spoken
+    words = {
+        "en": r"bought \d+ times, about every 4 days, last 2 days ago",
+        "zh": r"买过\d+次，大约每4天一次，上次是2天前",
+    }
+    assert all(re.fullmatch(words[spoken], item["reason"]) for item in answer["items"])
+
+
+def test_the_language_changes_nothing_but_the_sentences(client):
+    english, chinese = (ask(client, customer_id="c07", surface="for-you", language=tag) for tag in ("en", "zh"))
+    assert [item["reason"] for item in english["items"]] != [item["reason"] for item in chinese["items"]]
+    assert [{**item, "reason": ""} for item in english["items"]] == [
+        {**item, "reason": ""} for item in chinese["items"]
+    ]
+
+
+@pytest.mark.parametrize("language", ["", "x" * 36, 7])
+def test_a_language_that_is_no_tag_is_refused(client, language):
+    answer = client.post(URL, json={"language": language})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"][0]["where"] == "language"

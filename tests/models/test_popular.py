@@ -75,7 +75,7 @@ def test_an_empty_window_is_widened_until_it_holds_sales() -> None:
     made = Popular(RecommendSettings(popular_days=28)).fit(purchases)
     assert made.window_days == 28 * 4
     reason = Surfaces.fit(purchases, RecommendSettings(recommender="popular")).answer("for-you", [Query()], 1)[0][0]
-    assert reason.reason == "bought by 90 customers in the last 112 days"
+    assert reason.reason.text() == "bought by 90 customers in the last 112 days"
 
 
 def test_a_customer_counts_once_and_each_anonymous_basket_too() -> None:

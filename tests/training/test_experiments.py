@@ -54,6 +54,12 @@ def test_the_registered_recommender_answers_frames(at_trained_shop: Store):
     assert answer["reason"].str.len().min() > 0
 
 
+def test_the_registered_recommender_gives_reasons_in_the_language_of_the_question(at_trained_shop: Store):
+    answer = ask("recommend", {"customer_id": ["c00", "c00", "c00"], "limit": 1, "language": ["zh", "en", None]})
+    assert answer["reason"].str.startswith(("买过", "bought")).all()
+    assert (answer["reason"].str.startswith("买过")).tolist() == [True, False, False]
+
+
 def test_the_registered_forecaster_answers_frames(at_trained_shop: Store):
     answer = ask("forecast", {"product_id": ["p00"], "location_id": ["s0"], "target_date": ["2024-04-29"]})
     assert list(answer.columns) == list(FORECAST.column_names)

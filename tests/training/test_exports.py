@@ -28,6 +28,16 @@ def test_every_known_customer_gets_as_many_products_as_asked_for(trained_shop: P
     assert set(table["rank"].to_pylist()) == set(range(1, 8))
 
 
+def test_reasons_are_written_in_the_language_asked_for(trained_shop: Path, tmp_path: Path):
+    out = tmp_path / "lists.csv"
+    asked = ("recommend", "--as-of", AS_OF, "--limit", "1", "--out", str(out))
+    done(trained_shop, *asked, "--language", "zh", *CHEAP)
+    assert all(reason.startswith("买过") for reason in pacsv.read_csv(out)["reason"].to_pylist())
+    refused = onebasket(trained_shop, *asked, "--language", "fr", *CHEAP)
+    assert refused.exit_code == 2
+    assert "there are no reasons in 'fr': use one of en, zh" in refused.stderr
+
+
 def test_a_forecast_has_every_coming_day_up_to_its_horizon(trained_shop: Path, tmp_path: Path):
     out = tmp_path / "forecast.csv"
     done(trained_shop, "forecast", "--as-of", AS_OF, "--horizon", "5", "--out", str(out), *CHEAP_FORECAST)
