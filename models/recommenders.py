@@ -9,11 +9,13 @@ from models.personal import Personal
 from models.popular import Popular
 from models.ranker import Ranker
 from models.settings import RecommendSettings
+from models.tifu_knn import TifuKnn
 
 RECOMMENDERS: dict[str, type[Recommender]] = {
     "popular": Popular,
     "personal": Personal,
     "neighbours": Neighbours,
+    "tifu_knn": TifuKnn,
     "als": Als,
     "items": Items,
     "ranker": Ranker,
