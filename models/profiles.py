@@ -7,7 +7,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from features.customers import Long, decay
-from features.history import Int, Purchases, day_number
+from features.history import Float, Int, Purchases, day_number
 
 Numbers = npt.NDArray[np.float64]
 Weigh = Callable[[Purchases, Int, Long], Numbers]
@@ -71,3 +71,21 @@ def order_counts(purchases: Purchases, position: Int, line: Long, customers: int
     since = orders_from_last(purchases, position, line)
     np.maximum.at(counts, position, since + 1)
     return counts
+
+
+def squared_lengths(rows: sp.csr_matrix) -> Float:
+    """Squared length of each row."""
+    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    return np.bincount(row, np.square(rows.data, dtype=np.float64), minlength=rows.shape[0]).astype(np.float32)
+
+
+def unit_rows(rows: sp.csr_matrix) -> sp.csr_matrix:
+    """The same rows at length 1; an empty row stays empty."""
+    length = np.sqrt(np.maximum(squared_lengths(rows), np.float32(1e-30)))
+    data = rows.data / np.repeat(length, np.diff(rows.indptr))
+    return sp.csr_matrix((data, rows.indices, rows.indptr), shape=rows.shape)
+
+
+def square_roots(rows: sp.csr_matrix) -> sp.csr_matrix:
+    """The same rows with the square root of each entry."""
+    return sp.csr_matrix((np.sqrt(rows.data), rows.indices, rows.indptr), shape=rows.shape)

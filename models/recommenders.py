@@ -3,6 +3,7 @@
 from features.errors import RecipeError, did_you_mean
 from models.als import Als
 from models.contracts import Recommender
+from models.ease import Ease
 from models.items import Items
 from models.neighbours import Neighbours
 from models.personal import Personal
@@ -16,6 +17,7 @@ RECOMMENDERS: dict[str, type[Recommender]] = {
     "personal": Personal,
     "neighbours": Neighbours,
     "tifu_knn": TifuKnn,
+    "ease": Ease,
     "als": Als,
     "items": Items,
     "ranker": Ranker,

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from features.customers import customers_of
 from features.history import Float, Int, Purchases
 from models.evidence import top_of_rows
+from models.profiles import squared_lengths
 
 REFERENCES = 4000  # customers, those with the most orders of late
 PROFILE = 300  # products of a reference customer, the heaviest: 1000 are no better and take twice the time
@@ -44,7 +45,8 @@ class References:
     @cached_property
     def squares(self) -> Float:
         """Squared length of each profile."""
-        return np.asarray(self.matrix.multiply(self.matrix).sum(axis=1), np.float32).ravel()
+        lengths: Float = squared_lengths(self.matrix)
+        return lengths
 
     def alike(self, rows: sp.csr_matrix) -> Float:
         """Inner products of profiles with every reference customer's, float32 [rows, references]."""
@@ -56,12 +58,6 @@ def reference_customers(purchases: Purchases, half_life_days: float) -> Int:
     baskets = customers_of(purchases, half_life_days).decayed_baskets
     order = np.lexsort((np.arange(len(baskets)), -baskets))
     return np.sort(order[:REFERENCES]).astype(np.int32)
-
-
-def squared_lengths(rows: sp.csr_matrix) -> Float:
-    """Squared length of each row."""
-    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    return np.bincount(row, np.square(rows.data, dtype=np.float64), minlength=rows.shape[0]).astype(np.float32)
 
 
 def nearest(closeness: Float, count: int) -> sp.csr_matrix:
