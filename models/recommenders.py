@@ -3,17 +3,21 @@
 from features.errors import RecipeError, did_you_mean
 from models.als import Als
 from models.contracts import Recommender
+from models.ease import Ease
 from models.items import Items
 from models.neighbours import Neighbours
 from models.personal import Personal
 from models.popular import Popular
 from models.ranker import Ranker
 from models.settings import RecommendSettings
+from models.tifu_knn import TifuKnn
 
 RECOMMENDERS: dict[str, type[Recommender]] = {
     "popular": Popular,
     "personal": Personal,
     "neighbours": Neighbours,
+    "tifu_knn": TifuKnn,
+    "ease": Ease,
     "als": Als,
     "items": Items,
     "ranker": Ranker,

@@ -10,7 +10,8 @@ import pytest
 
 from features.errors import BundleError, HistoryError, RecipeError
 from features.history import Purchases, purchases_from
-from models.contracts import Queries, Recommender, Scored
+from models.contracts import Queries, Recommender, Scored, ranked
+from models.evidence import EvidenceRecommender
 from models.recommenders import RECOMMENDERS, make_recommender
 from models.settings import RecommendSettings
 from tests.fixtures import tiny_models, tiny_shop
@@ -18,7 +19,8 @@ from tests.fixtures import tiny_models, tiny_shop
 AS_OF = date(2024, 5, 5)
 SETTINGS = RecommendSettings(label_windows=2, candidates=20)
 NAMES = sorted(RECOMMENDERS)
-KNOWS_CUSTOMERS = ["als", "items", "neighbours", "personal", "ranker"]
+SUMS = [name for name in NAMES if issubclass(RECOMMENDERS[name], EvidenceRecommender)]
+KNOWS_CUSTOMERS = sorted({"als", "items", "neighbours", "personal", "ranker", *SUMS})
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +148,7 @@ def test_every_entry_has_a_source_and_a_reason(name: str, history: Purchases, fi
     assert all(sources)
 
 
-@pytest.mark.parametrize("name", ["personal", "neighbours", "ranker"])
+@pytest.mark.parametrize("name", ["personal", "neighbours", "ranker", "tifu_knn", "ease"])
 def test_the_staples_that_a_customer_lives_on_come_first(
     name: str, history: Purchases, fitted: dict[str, Recommender]
 ) -> None:
@@ -157,6 +159,46 @@ def test_the_staples_that_a_customer_lives_on_come_first(
         named = {history.products[int(p)] for p in scored.product[scored.query == code]}
         right += named == {f"p{product:02d}" for product in tiny_shop.staples(customer)}
     assert right >= {"neighbours": 30, "ranker": 40}.get(name, 46)
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_the_best_of_the_evidence_is_the_answer(name: str, history: Purchases, fitted: dict[str, Recommender]) -> None:
+    made, queries = fitted[name], everyone(history)
+    assert isinstance(made, EvidenceRecommender)
+    evidence = made.evidence(queries.customer)
+    assert evidence.shape == (len(queries), len(history.products))
+    assert evidence.dtype == np.float32
+    assert evidence.has_sorted_indices
+    assert (evidence.data > 0).all()
+    assert evidence[-1].nnz == 0
+    scored = made.score(queries, 7)
+    row = np.repeat(np.arange(len(queries)), np.diff(evidence.indptr))
+    assert same(scored, ranked(row, evidence.indices, evidence.data).top(7))
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_a_row_of_evidence_is_the_same_whoever_else_is_asked_about(
+    name: str, history: Purchases, fitted: dict[str, Recommender]
+) -> None:
+    made = fitted[name]
+    assert isinstance(made, EvidenceRecommender)
+    customers = everyone(history).customer
+    together = made.evidence(customers)
+    for place in (0, 5, len(customers) - 1):
+        alone = made.evidence(customers[place : place + 1])
+        assert np.array_equal(alone.indices, together[place].indices)
+        assert alone.data.tobytes() == together[place].data.tobytes()
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_evidence_speaks_of_own_products(name: str, history: Purchases, fitted: dict[str, Recommender]) -> None:
+    made = fitted[name]
+    assert isinstance(made, EvidenceRecommender)
+    customers = np.arange(len(history.customers), dtype=np.int32)
+    evidence = made.evidence(customers)
+    for customer in customers.tolist():
+        own = np.unique(history.product[history.customer == customer])
+        assert np.isin(own, evidence[customer].indices).all()
 
 
 def test_an_unknown_name_gets_the_roster_and_a_hint() -> None:

@@ -1,0 +1,91 @@
+"""What customers bought as sparse rows, summed from the history's lines for whoever is asked about."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from features.customers import Long, decay
+from features.history import Float, Int, Purchases, day_number
+
+Numbers = npt.NDArray[np.float64]
+Weigh = Callable[[Purchases, Int, Long], Numbers]
+
+
+def lines_of(purchases: Purchases, customer: Int) -> tuple[Int, Long]:
+    """Each line of the customers asked for: the position in `customer`, and the line; unknown (-1) has none.
+
+    Lines of a customer come in the order of time. Lines are sorted by customer, so that they are found by bisection
+    and nothing is kept per customer.
+    """
+    low = np.searchsorted(purchases.customer, customer, side="left")
+    high = np.searchsorted(purchases.customer, customer, side="right")
+    counts = np.where(customer >= 0, high - low, 0)
+    position = np.repeat(np.arange(len(customer), dtype=np.int32), counts)
+    before = np.cumsum(counts) - counts
+    return position, np.arange(counts.sum(), dtype=np.int64) + np.repeat(low - before, counts)
+
+
+def profiles(purchases: Purchases, customer: Int, weigh: Weigh) -> sp.csr_matrix:
+    """Sum of line weights per customer asked for and product, float32 [len(customer), products], indices sorted.
+
+    `weigh` is given the purchases, and position and line as `lines_of` gives them; it returns a weight per line.
+    """
+    position, line = lines_of(purchases, customer)
+    weight = weigh(purchases, position, line)
+    products = len(purchases.products)
+    key = position.astype(np.int64) * products + purchases.product[line]
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    head = np.flatnonzero(np.diff(key, prepend=-1))
+    total = np.add.reduceat(weight[order], head) if len(head) else np.empty(0)
+    pair = key[head]
+    start = np.searchsorted(pair, np.arange(len(customer) + 1, dtype=np.int64) * products)
+    data, column = total.astype(np.float32), (pair % products).astype(np.int32)
+    return sp.csr_matrix((data, column, start), shape=(len(customer), products))
+
+
+def decayed(half_life_days: float) -> Weigh:
+    """Weight of a line by its age: 1 today, halved every `half_life_days`."""
+
+    def weigh(purchases: Purchases, position: Int, line: Long) -> Numbers:
+        return decay(purchases.day[line], day_number(purchases.as_of), half_life_days)
+
+    return weigh
+
+
+def orders_from_last(purchases: Purchases, position: Int, line: Long) -> Int:
+    """Of each line how many orders of its customer came after its own: 0 in the last order."""
+    order = purchases.order[line]
+    new = np.ones(len(line), bool)
+    new[1:] = (position[1:] != position[:-1]) | (order[1:] != order[:-1])
+    number = np.cumsum(new)
+    last = number[np.searchsorted(position, position, side="right") - 1] if len(line) else number
+    return np.asarray(last - number, np.int32)
+
+
+def order_counts(purchases: Purchases, position: Int, line: Long, customers: int) -> Int:
+    """Orders of each of the customers asked for, int32 [customers]."""
+    counts = np.zeros(customers, np.int32)
+    since = orders_from_last(purchases, position, line)
+    np.maximum.at(counts, position, since + 1)
+    return counts
+
+
+def squared_lengths(rows: sp.csr_matrix) -> Float:
+    """Squared length of each row."""
+    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    return np.bincount(row, np.square(rows.data, dtype=np.float64), minlength=rows.shape[0]).astype(np.float32)
+
+
+def unit_rows(rows: sp.csr_matrix) -> sp.csr_matrix:
+    """The same rows at length 1; an empty row stays empty."""
+    length = np.sqrt(np.maximum(squared_lengths(rows), np.float32(1e-30)))
+    data = rows.data / np.repeat(length, np.diff(rows.indptr))
+    return sp.csr_matrix((data, rows.indices, rows.indptr), shape=rows.shape)
+
+
+def square_roots(rows: sp.csr_matrix) -> sp.csr_matrix:
+    """The same rows with the square root of each entry."""
+    return sp.csr_matrix((np.sqrt(rows.data), rows.indices, rows.indptr), shape=rows.shape)
