@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from threadpoolctl import ThreadpoolController
 
@@ -16,7 +17,7 @@ from features.customers import owned_of
 from features.errors import HistoryError
 from features.history import Float, Int, Purchases
 from models.contracts import Queries, Recommender, Scored
-from models.ranking import admitted, joined, most_excluded
+from models.ranking import admitted, joined, most_excluded, pairs
 from models.reasons import BoughtBy, Reason
 from models.saved_settings import open_settings, save_settings
 
@@ -85,6 +86,20 @@ class Als(Recommender):
         least = np.partition(score, score.shape[1] - count, axis=1)[:, score.shape[1] - count]
         row, column = np.nonzero((score >= least[:, None]) & (score > -np.inf))
         return asked[row].astype(np.int32), self.product[column], score[row, column]
+
+    def dense(self, customer: Int, depth: int) -> tuple[Float, npt.NDArray[np.int64]]:
+        """Scores of customers, float32 [len(customer), products], NaN where there is none; and their best by `pairs`."""
+        with _libraries().limit(limits=1, user_api="blas"):
+            score = self.customer_factors[np.maximum(customer, 0)] @ self.product_factors.T
+        products = len(self.purchases.products)
+        full = np.full((len(customer), products), np.nan, np.float32)
+        full[:, self.product] = score
+        full[customer < 0] = np.nan
+        count = min(depth, len(self.product))
+        best = self.product[np.argpartition(-score, count - 1, axis=1)[:, :count]]
+        query = np.repeat(np.arange(len(customer), dtype=np.int32), count)
+        key = pairs(query, best.ravel().astype(np.int32), products)
+        return full, key[np.repeat(customer >= 0, count)]
 
     def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
         """Popularity is the fact that can be recomputed; a vector is not a fact of the history."""

@@ -1,0 +1,174 @@
+"""What the customers asked about bought themselves, counted from their own lines: by product, category or brand.
+
+One code for training, batch and live answers: a line that was appended a moment ago counts like any other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from features.customers import Long, decay
+from features.history import UNKNOWN, Float, Int, Purchases, day_number
+
+RECENT_ORDERS = (3, 8)  # a customer's last orders in which a thing is looked for
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of the customers asked for, oldest first within each.
+
+    position     int32, place of the customer among those asked for
+    row          int64, row of the history
+    orders_after int32, orders of the same customer after the line's own: 0 in the last one
+    """
+
+    purchases: Purchases
+    asked: int
+    position: Int
+    row: Long
+    orders_after: Int
+
+    @property
+    def day(self) -> Int:
+        return self.purchases.day[self.row]
+
+    @property
+    def product(self) -> Int:
+        return self.purchases.product[self.row]
+
+
+def lines_of(purchases: Purchases, customer: Int) -> Lines:
+    """Find the lines of customers by code; an unknown one (-1) has none.
+
+    Lines are sorted by customer, so that they are found by bisection and nothing is kept per customer.
+    """
+    low = np.searchsorted(purchases.customer, customer, side="left")
+    high = np.searchsorted(purchases.customer, customer, side="right")
+    counts = np.where(customer >= 0, high - low, 0)
+    position = np.repeat(np.arange(len(customer), dtype=np.int32), counts)
+    before = np.cumsum(counts) - counts
+    row = np.arange(counts.sum(), dtype=np.int64) + np.repeat(low - before, counts)
+    return Lines(purchases, len(customer), position, row, _orders_after(position, purchases.order[row]))
+
+
+def _orders_after(position: Int, order: Int) -> Int:
+    new = np.ones(len(position), bool)
+    new[1:] = (position[1:] != position[:-1]) | (order[1:] != order[:-1])
+    number = np.cumsum(new)
+    last = number[np.searchsorted(position, position, side="right") - 1] if len(position) else number
+    return np.asarray(last - number, np.int32)
+
+
+@dataclass(frozen=True)
+class Own:
+    """One entry per customer asked for and thing it bought, sorted by position, then thing.
+
+    baskets      orders with the thing; `lines` counts its lines; `days` different days with it
+    decayed      float32 [entries, half-lives]: orders with it, each halved every half-life of age
+    first_day    day number of the first purchase; `last_day` of the last
+    last_gap     days between the last two days with it, NaN below two
+    gap_spread   standard deviation of those gaps, NaN below two gaps
+    orders_after orders of the customer after the last one with it; `orders_known` orders since the first with it
+    in_recent    int32 [entries, RECENT_ORDERS]: in how many of the customer's last so many orders it was
+    """
+
+    things: int
+    key: Long
+    position: Int
+    thing: Int
+    baskets: Int
+    lines: Int
+    days: Int
+    decayed: Float
+    units: Float
+    amount: Float
+    first_day: Int
+    last_day: Int
+    last_gap: Float
+    gap_spread: Float
+    orders_after: Int
+    orders_known: Int
+    in_recent: Int
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def find(self, position: Int, thing: Int) -> Long:
+        """The entry of each (position, thing), -1 where there is none; a thing of -1 has none."""
+        if not len(self):
+            return np.full(len(position), UNKNOWN, np.int64)
+        asked = position.astype(np.int64) * self.things + thing
+        at = np.minimum(np.searchsorted(self.key, asked), len(self) - 1)
+        return np.where((self.key[at] == asked) & (thing >= 0), at, UNKNOWN)
+
+    @property
+    def mean_gap(self) -> Float:
+        """Mean days between two days with the thing; NaN below two such days."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            gap = (self.last_day - self.first_day) / (self.days - 1.0)
+        return np.where(self.days > 1, gap, np.nan).astype(np.float32)
+
+
+def own_things(lines: Lines, thing_of: Int, things: int, half_lives_days: Sequence[float]) -> Own:
+    """Count what was bought of each thing; `thing_of` is int32 [products], -1 for products that are none."""
+    thing = thing_of[lines.product]
+    known = np.flatnonzero(thing >= 0)
+    key = lines.position[known].astype(np.int64) * things + thing[known]
+    order = np.argsort(key, kind="stable")
+    key, at = key[order], known[order]
+    rows, history = lines.row[at], lines.purchases
+    head = np.flatnonzero(np.diff(key, prepend=-1))
+    tail = np.append(head[1:], len(key))[: len(head)] - 1
+    day, number, after = history.day[rows], history.order[rows], lines.orders_after[at]
+    new_order, new_day, gap = _news(key, head, day, number)
+    weight = [decay(day, day_number(history.as_of), days) * new_order for days in half_lives_days]
+    gaps = _gap_statistics(gap, head, tail)
+
+    def sums(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+        return np.add.reduceat(values.astype(np.float64), head) if len(head) else np.empty(0)
+
+    return Own(
+        things=things,
+        key=key[head],
+        position=(key[head] // things).astype(np.int32),
+        thing=(key[head] % things).astype(np.int32),
+        baskets=sums(new_order).astype(np.int32),
+        lines=(tail - head + 1).astype(np.int32),
+        days=sums(new_day).astype(np.int32),
+        decayed=np.stack([sums(column) for column in weight], axis=1).astype(np.float32),
+        units=sums(history.units[rows]).astype(np.float32),
+        amount=sums(history.amount[rows]).astype(np.float32),
+        first_day=day[head],
+        last_day=day[tail],
+        last_gap=gaps[0],
+        gap_spread=gaps[1],
+        orders_after=after[tail],
+        orders_known=after[head] + 1,
+        in_recent=np.stack([sums(new_order & (after < many)) for many in RECENT_ORDERS], axis=1).astype(np.int32),
+    )
+
+
+def _news(key: Long, head: Long, day: Int, order: Int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], Long]:
+    """Where an entry's lines come to another order, to another day, and after how many days."""
+    new_order = np.diff(order, prepend=-1) != 0
+    gap = np.diff(day.astype(np.int64), prepend=day[:1])
+    new_order[head] = True
+    gap[head] = 0
+    new_day = gap > 0
+    new_day[head] = True
+    return new_order, new_day, gap
+
+
+def _gap_statistics(gap: Long, head: Long, tail: Long) -> tuple[Float, Float]:
+    """The last gap above zero of each entry, and the spread of its gaps."""
+    if not len(head):
+        return np.empty(0, np.float32), np.empty(0, np.float32)
+    last = np.maximum.accumulate(np.where(gap > 0, np.arange(len(gap)), -1))[tail]
+    last_gap = np.where(last >= head, gap[np.maximum(last, 0)], np.nan)
+    count = np.add.reduceat((gap > 0).astype(np.float64), head)
+    total, squares = np.add.reduceat(gap.astype(np.float64), head), np.add.reduceat(np.square(gap, dtype=float), head)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = np.sqrt(np.maximum(squares / count - np.square(total / count), 0))
+    return last_gap.astype(np.float32), np.where(count > 1, spread, np.nan).astype(np.float32)
