@@ -13,8 +13,8 @@ from features.history import Purchases, day_number
 from models.contracts import Queries, Scored, ranked
 from models.own_products import OwnProducts
 from models.ranking import admitted
-from models.repurchase import Repurchase
 from models.saved_settings import open_settings, save_settings
+from models.typical_gaps import TypicalGaps
 
 JUST_BOUGHT = 0.3  # weight of a product on the day it was bought
 PATIENCE_GAPS = 3.0  # overdue for so many gaps, a product begins to count less
@@ -24,11 +24,11 @@ class BuyAgain(OwnProducts):
     """Decayed orders × how due the product is."""
 
     name: ClassVar[str] = "buy-again"
-    repurchase: Repurchase
+    repurchase: TypicalGaps
 
     def fit(self, purchases: Purchases) -> Self:
         self.purchases = purchases
-        self.repurchase = Repurchase.fit(purchases)
+        self.repurchase = TypicalGaps.fit(purchases)
         return self
 
     def score(self, queries: Queries, limit: int) -> Scored:
@@ -51,5 +51,5 @@ class BuyAgain(OwnProducts):
     def open(cls, folder: Path, purchases: Purchases) -> Self:
         opened = cls(open_settings(folder))
         opened.purchases = purchases
-        opened.repurchase = Repurchase.open(folder / "repurchase")
+        opened.repurchase = TypicalGaps.open(folder / "repurchase")
         return opened

@@ -12,7 +12,7 @@ from features.customers import Customers, Long, Owned, customers_of, owned_of
 from features.history import Float, Ids, Int, Purchases, day_number
 from models.candidates import SOURCES, Candidates
 from models.contracts import Queries
-from models.repurchase import Repurchase
+from models.typical_gaps import TypicalGaps
 
 Column = npt.NDArray[np.floating[Any]] | Int
 
@@ -55,14 +55,14 @@ class RankerFeatures:
     owned: Owned
     product: ProductFacts
     in_category: tuple[Owned, ...]
-    repurchase: Repurchase
+    repurchase: TypicalGaps
 
     @classmethod
     def fit(cls, purchases: Purchases, half_life_days: float) -> Self:
         made = cls()
         made._read(purchases, half_life_days)
         made.product = _product_facts(purchases, made.owned)
-        made.repurchase = Repurchase.fit(purchases)
+        made.repurchase = TypicalGaps.fit(purchases)
         levels = (made.product.category, made.product.parent)
         made.in_category = tuple(_owned_categories(purchases, codes, half_life_days) for codes in levels)
         return made
@@ -138,7 +138,7 @@ class RankerFeatures:
         opened = cls()
         opened._read(purchases, half_life_days)
         opened.product = open_record(folder / "product", ProductFacts)
-        opened.repurchase = Repurchase.open(folder / "repurchase")
+        opened.repurchase = TypicalGaps.open(folder / "repurchase")
         opened.in_category = tuple(open_record(folder / level, Owned) for level in LEVELS)
         return opened
 
