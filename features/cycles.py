@@ -26,7 +26,7 @@ MOMENT_COLUMNS = (
     "since_visit", *(f"visits_{days}" for days in WINDOWS[:2]), "customer_days", "visit_share", "weekday",
 )  # fmt: skip
 THING_COLUMNS = (*(f"rebought_{days}" for days in REBOUGHT_DAYS), "thing_log_gap", "thing_log_gap_square",
-                 "thing_units", "thing_purchases", "thing_log_gap_spread")  # fmt: skip
+                 "thing_units", "thing_share", "thing_log_gap_spread")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -223,8 +223,8 @@ def thing_facts(cycles: Cycles, wider: Int, wide: Float | None, keep: npt.NDArra
                for number, (value, counted) in enumerate(
                    [*samples, (log, repeated), (np.square(log), repeated), (cycles.units[rows], whole)])]  # fmt: skip
     spread = np.sqrt(np.maximum(columns[-2] - np.square(columns[-3]), 0))
-    purchases = np.bincount(thing, minlength=cycles.things)
-    return np.stack([*columns, purchases, spread], axis=1).astype(np.float32)
+    share = np.bincount(thing, minlength=cycles.things) / max(len(thing), 1)
+    return np.stack([*columns, share, spread], axis=1).astype(np.float32)
 
 
 def _drawn(

@@ -14,6 +14,8 @@ Bools = npt.NDArray[np.bool_]
 
 MOST_ROWS = 8_000_000  # of the history that gaps of things are told from and that is learnt from: whole customers
 FOLDS = 2
+RECENT_DAYS = 91  # of which later days without a purchase are learnt from: what is asked about looks like these
+JUST_BOUGHT, ANY_DAY, REGULAR_DAY = 0.4, 0.4, 0.2  # shares of the moments learnt from
 WIDE_FACTS = ("elapsed", "bought_28", "bought_91", "purchases", "gap_mean")  # of a product's category
 RATIOS = ("gap_mean", "gap_median", "gap_1")
 COLUMNS = (
@@ -112,29 +114,28 @@ def sampled(purchases: Purchases) -> Long:
 
 
 def learning_moments(cycles: Cycles, count: int, random: np.random.Generator) -> Moments:
-    """About `count` moments to learn from: just after purchases, and on any later day without another one.
+    """At most `count` moments to learn from: just after purchases, and on later days without another one.
 
-    Landmarking (van Houwelingen 2007): half of them are purchases, the others days drawn evenly from all days, some
-    of those only from sequences of three purchases and more, so that regular customers are not drowned.
+    Landmarking (van Houwelingen 2007). Just after purchases: of any time. Later days: of the last RECENT_DAYS, drawn
+    evenly from all days of all sequences, as they will be asked about, and once more from those of three purchases
+    and more, so that regular customers are not drowned.
     """
-    open_days = np.where(cycles.next_day >= 0, cycles.next_day, cycles.as_of_day) - cycles.day
+    bought = np.flatnonzero(cycles.day < cycles.as_of_day)
+    if len(bought) > JUST_BOUGHT * count:
+        bought = np.sort(random.choice(bought, int(JUST_BOUGHT * count), replace=False))
+    events, days = [bought], [cycles.day[bought]]
+    ends = np.where(cycles.next_day >= 0, cycles.next_day, cycles.as_of_day)
+    begins = np.maximum(cycles.day, cycles.as_of_day - RECENT_DAYS)
+    open_days = np.maximum(ends - begins, 0)
     place = np.arange(len(cycles.day)) - cycles.start[cycles.sequence] + 1
-    events, waited = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    just_bought = np.flatnonzero(open_days > 0)
-    if len(just_bought) > count // 2:
-        just_bought = np.sort(random.choice(just_bought, count // 2, replace=False))
-    events.append(just_bought)
-    waited.append(np.zeros(len(just_bought), np.int64))
-    for share, weight in ((0.3, open_days), (0.2, open_days * (place >= 3))):
-        total = np.cumsum(weight, dtype=np.int64)
-        if not len(total) or not total[-1]:
-            continue
-        drawn = random.integers(0, total[-1], int(share * min(count, 2 * len(just_bought))))
-        event = np.searchsorted(total, drawn, side="right")
-        events.append(event)
-        waited.append(np.floor(random.random(len(event)) * open_days[event]).astype(np.int64))
-    event = np.concatenate(events)
-    return Moments(event, (cycles.day[event] + np.concatenate(waited)).astype(np.int32))
+    for share, chosen in ((ANY_DAY, open_days), (REGULAR_DAY, open_days * (place >= 3))):
+        total = np.cumsum(chosen, dtype=np.int64)
+        if len(total) and total[-1]:
+            drawn = random.integers(0, total[-1], int(share * min(count, 4 * len(bought))))
+            event = np.searchsorted(total, drawn, side="right")
+            events.append(event)
+            days.append(begins[event] + np.floor(random.random(len(event)) * open_days[event]).astype(np.int32))
+    return Moments(np.concatenate(events), np.concatenate(days).astype(np.int32))
 
 
 def at_risk(cycles: Cycles, moments: Moments, low: int, high: int) -> tuple[Long, Bools]:

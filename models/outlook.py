@@ -4,22 +4,21 @@ A distribution is held as hazards of bins of days: the chance that the purchase 
 before. Within a bin every day has the same hazard. What is left after the last bin is later or never.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from features.arrays import open_record, save_record
-from features.customers import Long
+from features.customers import Long, spread
 from features.history import UNKNOWN, Float, Int
 
 BIN_ENDS = (2, 4, 7, 10, 14, 21, 28, 42, 63, 90)  # last day of each bin, days ahead
 HORIZON_DAYS = BIN_ENDS[-1]
 WINDOW_DAYS = 3  # to either side of the likeliest day
 EARLY, LATE = 0.2, 0.8
-CHUNK = 100_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Outlook:
 
     start     int64 [customers + 1]: entries of customer c are start[c] … start[c + 1] - 1
     thing     int32, product or category code
-    last_day  int32, day number of the last purchase
+    first_day int32, day number of the first purchase; likewise last_day
     purchases int32, days with a purchase so far
     hazard    float32 [entries, bins]
     """
@@ -52,6 +51,7 @@ class Outlook:
     as_of_day: int
     start: Long
     thing: Int
+    first_day: Int
     last_day: Int
     purchases: Int
     hazard: Float
@@ -74,6 +74,21 @@ class Outlook:
         inside = (customer >= 0) & (low < end)
         return np.where(inside & (self.thing[np.minimum(low, len(self) - 1)] == thing), low, UNKNOWN)
 
+    def entries(self, customer: Int) -> tuple[Int, Long]:
+        """Every entry of the customers asked for: the position in `customer`, and the entry; unknown (-1) has none."""
+        return spread(self.start, customer)
+
+    @cached_property
+    def customer(self) -> Int:
+        """Customer code of each entry."""
+        return np.repeat(np.arange(len(self.start) - 1, dtype=np.int32), np.diff(self.start))
+
+    def mean_gap(self, entry: Long) -> Float:
+        """Mean days between two days with a purchase; NaN below two such days."""
+        gaps = self.purchases[entry] - 1.0
+        days = self.last_day[entry] - self.first_day[entry]
+        return np.where(gaps > 0, days / np.maximum(gaps, 1), np.nan).astype(np.float32)
+
     def within(self, days: int, entry: Long | slice = slice(None)) -> Float:
         """Chance of a purchase on one of the next `days` days, at most HORIZON_DAYS, float32 [entries]."""
         return within(self.hazard[entry], days)
@@ -93,11 +108,6 @@ class Outlook:
     def due(self, entry: Long) -> Due:
         """When the next purchase of each entry is expected, if it comes within HORIZON_DAYS."""
         return due(daily(self.hazard[entry]))
-
-    def chunks(self, entry: Long) -> Iterator[Long]:
-        """The entries in parts that leave room for a row of days each."""
-        for begin in range(0, len(entry), CHUNK):
-            yield entry[begin : begin + CHUNK]
 
     def save(self, folder: Path) -> None:
         save_record(folder, self)

@@ -81,3 +81,28 @@ def in_same_category(category: str, orders: int) -> str:
     'also in Apples, bought in 120 baskets so far'
     """
     return f"also in {category}, bought in {orders} basket{'s' if orders != 1 else ''} so far"
+
+
+def due_again(purchases: int, mean_gap_days: float, days_since: int) -> str:
+    """Say why something is due again; `purchases` counts days, at least two.
+
+    >>> due_again(6, 12.2, 9)
+    'bought on 6 days, about every 12 days, last 9 days ago'
+    """
+    rounded = max(round(mean_gap_days), 1)
+    every = "every day" if rounded == 1 else f"every {rounded} days"
+    return f"bought on {purchases} days, about {every}, last {ago(days_since)}"
+
+
+def due_again_in_chinese(purchases: int, mean_gap_days: float, days_since: int) -> str:
+    """Say the same in Chinese.
+
+    >>> due_again_in_chinese(6, 12.2, 9)
+    '有 6 天买过，大约每 12 天一次，上次是 9 天前'
+    >>> due_again_in_chinese(30, 1.1, 0)
+    '有 30 天买过，大约每天一次，上次是今天'
+    """
+    rounded = max(round(mean_gap_days), 1)
+    every = "大约每天一次" if rounded == 1 else f"大约每 {rounded} 天一次"
+    last = {0: "今天", 1: "昨天"}.get(int(days_since), f" {days_since} 天前")
+    return f"有 {purchases} 天买过，{every}，上次是{last}"

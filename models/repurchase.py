@@ -7,7 +7,6 @@ the end of the history. Trees start from a formula, `models/cycle_prior.py`, and
 purchases to learn from is answered by the formula alone. What is learnt knows no codes: it reads any history.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,12 +17,14 @@ from features.arrays import open_json, save_json
 from features.customers import Long, customer_blocks
 from features.cycles import Cycles, Moments
 from features.errors import BundleError
-from features.history import Float, Int, Purchases
+from features.history import Float, Purchases
 from models.cycle_prior import prior_hazards
 from models.cycle_rows import FOLDS, Sight, at_risk, learning_moments, seeing, sights
 from models.outlook import BIN_ENDS, Outlook
+from models.outlooks import Outlooks
 
-TREES = 25
+TREES, FAR_TREES = 50, 25  # of bins within a week, and of later ones
+WEEK_DAYS = 7
 MOMENTS = 60_000  # of products, and as many of categories, that are learnt from
 LEAST_PURCHASES = 50  # in a bin, and as many without, to learn from it
 CHUNK = 200_000
@@ -61,7 +62,7 @@ class Repurchase:
                 hazard[:, number] = 1 / (1 + np.exp(-raw))
         return hazard
 
-    def as_of(self, purchases: Purchases) -> "Outlooks":
+    def as_of(self, purchases: Purchases) -> Outlooks:
         """What is to come after the last day of a history, which may be another than was learnt from."""
         whole = sights(purchases, 1)
         blocks = [
@@ -69,8 +70,10 @@ class Repurchase:
             for low, high in customer_blocks(purchases)
         ]
         kinds = [_joined([block[kind] for block in blocks], purchases) for kind in range(len(blocks[0]))]
-        empty = Outlook(0, kinds[0].as_of_day, np.zeros(len(purchases.customers) + 1, np.int64),
-                        *(np.empty(0, np.int32),) * 3, np.empty((0, len(BIN_ENDS)), np.float32))  # fmt: skip
+        nothing = np.empty(0, np.int32)
+        start = np.zeros(len(purchases.customers) + 1, np.int64)
+        empty = Outlook(0, kinds[0].as_of_day, start, nothing, nothing, nothing, nothing,
+                        np.empty((0, len(BIN_ENDS)), np.float32))  # fmt: skip
         return Outlooks(kinds[0], kinds[1] if len(kinds) > 1 else empty, purchases.catalog.finest)
 
     def _now(self, kind: Sight) -> Float:
@@ -104,25 +107,6 @@ class Repurchase:
         return opened
 
 
-@dataclass(frozen=True)
-class Outlooks:
-    """What is to come for customers × products and customers × finest categories; `category` int32 [products]."""
-
-    products: Outlook
-    categories: Outlook
-    category: Int
-
-    def save(self, folder: Path) -> None:
-        self.products.save(folder / "products")
-        self.categories.save(folder / "categories")
-
-    @classmethod
-    def open(cls, folder: Path, purchases: Purchases) -> Self:
-        """Reopen what `save` wrote for that history."""
-        products, categories = (Outlook.open(folder / name) for name in ("products", "categories"))
-        return cls(products, categories, purchases.catalog.finest)
-
-
 def _learnt(
     risks: list[tuple[Cycles, Moments, Float]], prior: list[Float], number: int, seed: int
 ) -> lgb.Booster | None:
@@ -141,7 +125,7 @@ def _learnt(
     )
     data = lgb.Dataset(rows, bought.astype(np.int8), init_score=start,
                        params={"max_bin": PARAMETERS["max_bin"], "verbosity": -1})  # fmt: skip
-    return lgb.train({**PARAMETERS, "seed": seed}, data, num_boost_round=TREES)
+    return lgb.train({**PARAMETERS, "seed": seed}, data, num_boost_round=TREES if high <= WEEK_DAYS else FAR_TREES)
 
 
 def _logit(chance: Float) -> Float:
@@ -155,6 +139,7 @@ def _joined(blocks: list[tuple[Cycles, Float]], purchases: Purchases) -> Outlook
     last: list[Long] = [part.start[1:] - 1 for part in cycles]
     return Outlook(
         cycles[0].things, cycles[0].as_of_day, start, np.concatenate([part.thing for part in cycles]),
+        np.concatenate([part.day[part.start[:-1]] for part in cycles]),
         np.concatenate([part.day[at] for part, at in zip(cycles, last, strict=True)]),
         np.concatenate([np.diff(part.start) for part in cycles]).astype(np.int32),
         np.concatenate([hazard for _, hazard in blocks]),

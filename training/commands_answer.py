@@ -39,10 +39,10 @@ def recommend(
     check_limit(limit)
     list_name = check_surface(surface)
     chosen = subject("recommend", workspace_of(workspace), recipe, as_of, changes or ())
-    bundle = _bundle(chosen, workspace, out)
+    bundle = made_bundle(chosen, workspace, out)
     with showing_progress() as progress:
         table = recommendations(bundle, list_name, limit, progress)
-    _write(table, out, bundle)
+    write_answer(table, out, bundle)
 
 
 @command(STOPPED)
@@ -71,8 +71,8 @@ def forecast(
     chosen = subject("forecast", place, recipe, as_of, changes or ())
     if horizon is not None and horizon > chosen.recipe.forecast.horizon_days:
         chosen = subject("forecast", place, recipe, as_of, [*(changes or ()), f"forecast.horizon_days={horizon}"])
-    bundle = _bundle(chosen, workspace, out)
-    _write(forecasts(bundle, horizon or chosen.recipe.forecast.horizon_days), out, bundle)
+    bundle = made_bundle(chosen, workspace, out)
+    write_answer(forecasts(bundle, horizon or chosen.recipe.forecast.horizon_days), out, bundle)
 
 
 @command(STOPPED)
@@ -90,8 +90,8 @@ def orders(
     from training.exports import orders as proposals
     from training.subject import subject
 
-    bundle = _bundle(subject("forecast", workspace_of(workspace), recipe, as_of, changes or ()), workspace, out)
-    _write(proposals(bundle), out, bundle)
+    bundle = made_bundle(subject("forecast", workspace_of(workspace), recipe, as_of, changes or ()), workspace, out)
+    write_answer(proposals(bundle), out, bundle)
 
 
 @command("no file was written")
@@ -128,7 +128,7 @@ def demand(
     print(f"{rows:,} rows as of {day} from {snapshot.version}: {out}")
 
 
-def _bundle(chosen: "Subject", workspace: Path | None, out: Path) -> "Bundle":
+def made_bundle(chosen: "Subject", workspace: Path | None, out: Path) -> "Bundle":
     from training.exports import bundle_for, check_target
     from training.progress import showing_progress
 
@@ -141,7 +141,7 @@ def _say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def _write(table: Any, out: Path, bundle: "Bundle") -> None:
+def write_answer(table: Any, out: Path, bundle: "Bundle") -> None:
     from training.exports import write_file
 
     write_file(table, out)

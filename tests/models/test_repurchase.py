@@ -9,7 +9,8 @@ from features.customers import owned_of
 from features.errors import BundleError
 from features.history import Purchases, day_number
 from models.outlook import HORIZON_DAYS, Outlook
-from models.repurchase import Outlooks, Repurchase
+from models.outlooks import Outlooks
+from models.repurchase import Repurchase
 from tests.fixtures.hand_history import START, history
 
 
