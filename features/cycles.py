@@ -111,8 +111,7 @@ class Cycles:
 
     def find(self, customer: Int, thing: Int) -> Long:
         """The sequence of each (customer, thing); the pair must have been bought."""
-        key = self.customer.astype(np.int64) * self.things + self.thing
-        return np.searchsorted(key, customer.astype(np.int64) * self.things + thing)
+        return np.searchsorted(self._pair_key, customer.astype(np.int64) * self.things + thing)
 
     def bought_until(self, sequence: Long, day: Int) -> Long:
         """Number of events up to the end of `day` in all sequences up to and including `sequence`."""
@@ -125,6 +124,10 @@ class Cycles:
     @property
     def _span(self) -> int:
         return self.as_of_day - self.first_day + 2
+
+    @cached_property
+    def _pair_key(self) -> Long:
+        return self.customer.astype(np.int64) * self.things + self.thing
 
     @cached_property
     def _key(self) -> Long:

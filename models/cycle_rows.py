@@ -14,6 +14,7 @@ Bools = npt.NDArray[np.bool_]
 
 MOST_ROWS = 8_000_000  # of the history that gaps of things are told from and that is learnt from: whole customers
 FOLDS = 2
+GOLDEN = np.uint32(2654435769)  # 2**32 ÷ the golden ratio: its multiples spread evenly (Knuth)
 RECENT_DAYS = 91  # of which later days without a purchase are learnt from: what is asked about looks like these
 JUST_BOUGHT, ANY_DAY, REGULAR_DAY = 0.4, 0.4, 0.2  # shares of the moments learnt from
 WIDE_FACTS = ("elapsed", "bought_28", "bought_91", "purchases", "gap_mean")  # of a product's category
@@ -107,10 +108,11 @@ def seeing(kinds: list[Sight], purchases: Purchases, rows: slice) -> list[Sight]
 
 
 def sampled(purchases: Purchases) -> Long:
-    """Rows of every n-th known customer, so that they are at most about MOST_ROWS."""
-    begin = int(np.searchsorted(purchases.customer, 0))
-    step = max(1, -(-(len(purchases) - begin) // MOST_ROWS))
-    return np.flatnonzero((purchases.customer >= 0) & (purchases.customer % step == 0))
+    """Rows of as many known customers, drawn by a hash of their codes, as have about MOST_ROWS."""
+    known = len(purchases) - int(np.searchsorted(purchases.customer, 0))
+    share = min(1.0, MOST_ROWS / max(known, 1))
+    hashed = purchases.customer.astype(np.uint32) * GOLDEN  # unlike every n-th, it leaves both folds full
+    return np.flatnonzero((purchases.customer >= 0) & (hashed <= np.uint32(share * (2**32 - 1))))
 
 
 def learning_moments(cycles: Cycles, count: int, random: np.random.Generator) -> Moments:

@@ -43,7 +43,7 @@ def timing_figures(load: Load, days: TimingDays = TEST_DAYS, seed: int = 7) -> t
     pairs = sum(week["pairs"] for week in chances["weeks"].values())
     text = [
         f"When a household buys the same kind of product again, asked at {dates['anchors']:,} purchases from "
-        f"{days.first} to {days.last}, learnt until {days.learnt_until}. Scored are the {dates['scored']:,} of them, by "
+        f"{days.first} to {days.last}, learnt until {days.learnt_until}. Scored are the {dates['scored']:,} of them by "
         f"{dates['households']:,} households, whose next purchase came within 90 days; the distribution is cut there.",
         _table(("method", "within ±3 days", "mean error, days"),
                [(name, _interval(score["within_3_days"]), _interval(score["mean_error_days"], 1))

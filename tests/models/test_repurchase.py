@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features import customers
 from features.customers import owned_of
 from features.errors import BundleError
 from features.history import Purchases, day_number
+from models import cycle_rows
 from models.outlook import HORIZON_DAYS, Outlook
 from models.outlooks import Outlooks
 from models.repurchase import Repurchase
@@ -154,6 +156,21 @@ def test_what_was_learnt_reads_an_earlier_history_too() -> None:
     outlook = Repurchase.fit(purchases).as_of(earlier).products
     assert outlook.as_of_day == day_number(earlier.as_of)
     assert np.median(outlook.due(np.arange(len(outlook))).latest) <= 14
+
+
+def test_of_a_large_history_some_customers_are_learnt_from_and_all_are_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    purchases = history(regulars(7, count=200))
+    monkeypatch.setattr(cycle_rows, "MOST_ROWS", len(purchases) // 4)
+    monkeypatch.setattr(customers, "BLOCK_ROWS", len(purchases) // 3)
+    rows = cycle_rows.sampled(purchases)
+    chosen = np.unique(purchases.customer[rows])
+    assert 35 <= len(chosen) <= 65
+    assert 0.3 < (chosen % 2).mean() < 0.7
+    outlook = products_after(purchases)
+    assert len(outlook) == 200
+    assert np.median(outlook.due(np.arange(200)).latest) <= 9
 
 
 @pytest.mark.parametrize("bought", [
