@@ -11,11 +11,13 @@ from models.popular import Popular
 from models.ranker import Ranker
 from models.settings import RecommendSettings
 from models.tifu_knn import TifuKnn
+from models.up_cf import UpCf
 
 RECOMMENDERS: dict[str, type[Recommender]] = {
     "popular": Popular,
     "personal": Personal,
     "neighbours": Neighbours,
+    "up_cf": UpCf,
     "tifu_knn": TifuKnn,
     "ease": Ease,
     "als": Als,
