@@ -16,7 +16,7 @@ from features.history import Int, Purchases
 from models.evidence import EvidenceRecommender
 from models.profiles import order_counts, orders_from_last, profiles, squared_lengths
 from models.ranking import Numbers
-from models.references import References, nearest, reference_customers
+from models.references import References, busiest_customers, nearest
 from models.saved_settings import open_settings, save_settings
 
 RECENT_ORDERS = 50  # r
@@ -33,7 +33,7 @@ class UpCf(EvidenceRecommender):
 
     def fit(self, purchases: Purchases) -> Self:
         self.purchases = purchases
-        customer = reference_customers(purchases, self.settings.half_life_days)
+        customer = busiest_customers(purchases, self.settings.half_life_days)
         self.references = References.of(customer, profiles(purchases, customer, own_popularity))
         return self
 
