@@ -124,8 +124,7 @@ class Sources:
             dense[name] = self.fitted[name].evidence(queries.customer)
             columns.append(_best(dense[name], DEPTH[name], name))
         if "als" in self.fitted:
-            dense["als"], best = self.fitted["als"].dense(queries.customer, DEPTH["als"])
-            columns.append((best, np.full(len(best), 1 << SOURCES.index("als"), np.int32)))
+            columns.append(self._by_factors(queries, dense))
         dense["items"] = self._complements(known)
         columns.append(_best(dense["items"], DEPTH["items"], "items"))
         columns += [self._family(known), self._listed(known, "promoted"), self._listed(known, "new")]
@@ -143,6 +142,20 @@ class Sources:
             score[:, column] = _looked_up(said, query, product, scratch)
         score[:, SCORES.index("popular")] = self._popularity(queries, query, product)
         return Candidates(query, product, proposed, score)
+
+    def _by_factors(self, queries: Queries, tables: dict[str, Any]) -> tuple[Numbers, Int]:
+        als: Als = self.fitted["als"]
+        known = np.flatnonzero(queries.customer >= 0)
+        full = np.full((len(queries), len(self.every)), np.nan, np.float32)
+        if not len(known):
+            tables["als"] = full
+            return _marked(np.empty(0, np.int64), "als")
+        score = als.table(queries.customer[known])
+        full[np.ix_(known, als.product)] = score
+        tables["als"] = full
+        count = min(DEPTH["als"], score.shape[1])
+        best = als.product[np.argpartition(-score, count - 1, axis=1)[:, :count]]
+        return _marked(pairs(np.repeat(known, count), best.ravel(), len(self.every)), "als")
 
     def _complements(self, known: Known) -> sp.csr_matrix:
         """What goes with the basket, and with what was bought on the last day with an order."""

@@ -30,6 +30,7 @@ def lines_of(purchases: Purchases, customer: Int) -> tuple[Int, Long]:
 def profiles(purchases: Purchases, customer: Int, weigh: Weigh) -> sp.csr_matrix:
     """Sum of line weights per customer asked for and product, float32 [len(customer), products], indices sorted.
 
+    Sums of 0 are left out.
     `weigh` is given the purchases, and position and line as `lines_of` gives them; it returns a weight per line.
     """
     position, line = lines_of(purchases, customer)
@@ -39,11 +40,10 @@ def profiles(purchases: Purchases, customer: Int, weigh: Weigh) -> sp.csr_matrix
     order = np.argsort(key, kind="stable")
     key = key[order]
     head = np.flatnonzero(np.diff(key, prepend=-1))
-    total = np.add.reduceat(weight[order], head) if len(head) else np.empty(0)
-    pair = key[head]
+    total = (np.add.reduceat(weight[order], head) if len(head) else np.empty(0)).astype(np.float32)
+    pair, total = key[head][total > 0], total[total > 0]
     start = np.searchsorted(pair, np.arange(len(customer) + 1, dtype=np.int64) * products)
-    data, column = total.astype(np.float32), (pair % products).astype(np.int32)
-    return sp.csr_matrix((data, column, start), shape=(len(customer), products))
+    return sp.csr_matrix((total, (pair % products).astype(np.int32), start), shape=(len(customer), products))
 
 
 def decayed(half_life_days: float) -> Weigh:

@@ -7,15 +7,18 @@ from models.ease import Ease
 from models.items import Items
 from models.neighbours import Neighbours
 from models.personal import Personal
-from models.popular import Popular
+from models.popular import Popular, PopularByOrders
 from models.ranker import Ranker
 from models.settings import RecommendSettings
 from models.tifu_knn import TifuKnn
+from models.up_cf import UpCf
 
 RECOMMENDERS: dict[str, type[Recommender]] = {
     "popular": Popular,
+    "popular_orders": PopularByOrders,
     "personal": Personal,
     "neighbours": Neighbours,
+    "up_cf": UpCf,
     "tifu_knn": TifuKnn,
     "ease": Ease,
     "als": Als,

@@ -53,11 +53,11 @@ class References:
         return np.asarray((rows @ self.columns).toarray(), np.float32)
 
 
-def reference_customers(purchases: Purchases, half_life_days: float) -> Int:
-    """Codes of the customers with the most orders of late, sorted."""
+def busiest_customers(purchases: Purchases, half_life_days: float, count: int = REFERENCES) -> Int:
+    """Codes of the `count` customers with the most orders of late, sorted."""
     baskets = customers_of(purchases, half_life_days).decayed_baskets
     order = np.lexsort((np.arange(len(baskets)), -baskets))
-    return np.sort(order[:REFERENCES]).astype(np.int32)
+    return np.sort(order[:count]).astype(np.int32)
 
 
 def nearest(closeness: Float, count: int) -> sp.csr_matrix:

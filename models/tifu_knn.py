@@ -18,7 +18,7 @@ from features.history import Int, Purchases
 from models.evidence import EvidenceRecommender
 from models.profiles import decayed, order_counts, orders_from_last, profiles
 from models.ranking import Numbers
-from models.references import References, nearest, reference_customers
+from models.references import References, busiest_customers, nearest
 from models.saved_settings import open_settings, save_settings
 
 HALF_LIVES = 1.5  # of the settings: a blend bears a longer memory than own orders alone
@@ -38,7 +38,7 @@ class TifuKnn(EvidenceRecommender):
 
     def fit(self, purchases: Purchases) -> Self:
         self.purchases = purchases
-        customer = reference_customers(purchases, self.settings.half_life_days)
+        customer = busiest_customers(purchases, self.settings.half_life_days)
         self.references = References.of(customer, self._profiles(customer))
         return self
 

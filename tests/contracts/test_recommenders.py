@@ -148,7 +148,7 @@ def test_every_entry_has_a_source_and_a_reason(name: str, history: Purchases, fi
     assert all(sources)
 
 
-@pytest.mark.parametrize("name", ["personal", "neighbours", "ranker", "tifu_knn", "ease"])
+@pytest.mark.parametrize("name", ["personal", "neighbours", "ranker", "tifu_knn", "ease", "up_cf"])
 def test_the_staples_that_a_customer_lives_on_come_first(
     name: str, history: Purchases, fitted: dict[str, Recommender]
 ) -> None:

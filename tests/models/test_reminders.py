@@ -78,8 +78,8 @@ def test_the_table_has_its_columns_and_days_in_order(purchases: Purchases) -> No
         assert purchases.as_of < row["earliest"] <= row["due_date"] <= row["latest"]
         assert 0 <= row["probability"] <= 1
         assert row["category"] is None
-        assert row["reason"].startswith("bought on ")
-        assert row["reason_zh"].startswith("有 ")
+        assert row["reason"].startswith("you usually buy this every ")
+        assert row["reason_zh"].startswith("您通常每")
 
 
 def test_of_a_category_the_usual_product_is_named() -> None:
