@@ -2,6 +2,7 @@
 # make test      every test
 # make check     formatting, lint, types, import rules, doctests
 # make bench     the long measurements, into docs/benchmarks/     (make bench-ingest: ingest at chain size alone)
+# make references compare with other libraries, in an environment of their own
 # make serve     the released models on localhost:3000
 # make lock      resolve the dependencies again
 # make clean     remove what the other targets made
@@ -13,7 +14,7 @@ READY := .venv/ready
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = 1
 
-.PHONY: demo test check bench bench-ingest serve lock clean
+.PHONY: demo test check references bench bench-ingest serve lock clean
 
 demo: $(READY)
 	$(BIN)/onebasket demo $(ARGS)
@@ -28,6 +29,14 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q --doctest-modules features models training serving $(ARGS)
+
+references: $(READY) .venv-references/ready
+	$(BIN)/python -m pytest -q tests/references $(ARGS)
+
+.venv-references/ready: pyproject.toml $(READY)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-references
+	@$(BIN)/uv pip install --quiet --python .venv-references/bin/python --group references
+	@touch $@
 
 bench: $(READY)
 	$(BIN)/python -m training.benchmarks $(ARGS)
@@ -59,4 +68,4 @@ lock: $(BIN)/uv
 		-c requirements/dev.lock requirements/serving.in -o requirements/serving.lock
 
 clean:
-	rm -rf .venv workspace dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-references workspace dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

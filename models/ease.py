@@ -26,7 +26,7 @@ PRODUCTS = 5000  # those bought by the most customers; the others speak only for
 REGULARISATION = 5.0
 HALF_LIVES = 1.5  # of the settings
 OWN_SHARE = 0.8  # weight of own orders beside what other products say
-KEPT = 200  # weights of a product, the strongest: all of them are no better
+KEPT = 200  # weights of a product, the strongest
 CUSTOMERS = 20_000  # whose products are counted together at once
 BLOCK = 500  # products whose weights are held in full at once
 

@@ -25,7 +25,7 @@ class EvidenceRecommender(Recommender):
     def evidence(self, customer: Int) -> sp.csr_matrix:
         """Scores of customers by code, float32 [len(customer), products], above zero, indices sorted.
 
-        The customer's own products are among them, unless the model forgets what is old; the row of an unknown
+        The customer's own products are among them, unless the model forgets what is old or rare; the row of an unknown
         customer (-1) is empty. A row is the same whoever else is asked about. Memory grows with len(customer):
         ask for a chunk at a time.
         """

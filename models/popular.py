@@ -20,7 +20,7 @@ from models.ranking import BestOfPlaces, Numbers, lists_of_places
 from models.reasons import BoughtBy, Reason
 from models.saved_settings import open_settings, save_settings
 
-PRIOR_BUYERS = 100.0  # a place with so many buyers counts its own sales as much as the wider place's
+PRIOR_BUYERS = 50.0  # a place with so many buyers counts its own sales as much as the wider place's
 LOCAL_WINDOWS = 3  # of a location, times the window of everywhere
 WIDER_WINDOWS = (1, 4, 13, 53)
 ENOUGH_BUYERS = 20

@@ -2,8 +2,11 @@
 
 from features.errors import RecipeError, did_you_mean
 from models.als import Als
+from models.bpr import Bpr
 from models.contracts import Recommender
 from models.ease import Ease
+from models.item_bm25 import ItemBm25
+from models.item_cosine import ItemCosine
 from models.items import Items
 from models.neighbours import Neighbours
 from models.personal import Personal
@@ -22,6 +25,9 @@ RECOMMENDERS: dict[str, type[Recommender]] = {
     "tifu_knn": TifuKnn,
     "ease": Ease,
     "als": Als,
+    "bpr": Bpr,
+    "item_cosine": ItemCosine,
+    "item_bm25": ItemBm25,
     "items": Items,
     "ranker": Ranker,
 }

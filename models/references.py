@@ -13,7 +13,7 @@ from models.evidence import top_of_rows
 from models.profiles import squared_lengths
 
 REFERENCES = 4000  # customers, those with the most orders of late
-PROFILE = 300  # products of a reference customer, the heaviest: 1000 are no better and take twice the time
+PROFILE = 300  # products of a reference customer, the heaviest: 1000 take longer and rank no better
 
 
 @dataclass(frozen=True)

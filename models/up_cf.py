@@ -22,7 +22,7 @@ from models.saved_settings import open_settings, save_settings
 RECENT_ORDERS = 50  # r
 ASYMMETRY = 0.25  # alpha: how far the asking customer's own breadth counts against a neighbour
 LOCALITY = 4.0  # q: how fast less similar customers lose weight
-NEAREST = 100  # beyond them locality leaves hardly anything
+NEAREST = 100
 
 
 class UpCf(EvidenceRecommender):

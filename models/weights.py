@@ -31,6 +31,13 @@ class Weights:
         sizes[chosen] = np.diff(rows.indptr)
         return cls(np.append(0, np.cumsum(sizes)), chosen[rows.indices], rows.data.astype(np.float32))
 
+    def plus(self, more: sp.csr_matrix) -> Self:
+        """These weights and more, [products, products]."""
+        both = (self.matrix + more).tocsr()
+        both.eliminate_zeros()
+        both.sort_indices()
+        return type(self)(both.indptr.astype(np.int64), both.indices.astype(np.int32), both.data.astype(np.float32))
+
     @cached_property
     def matrix(self) -> sp.csr_matrix:
         """Products × products."""
