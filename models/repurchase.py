@@ -25,7 +25,7 @@ from models.outlooks import Outlooks
 
 TREES, FAR_TREES = 50, 25  # of bins within a week, and of later ones
 WEEK_DAYS = 7
-MOMENTS = 60_000  # of products, and as many of categories, that are learnt from
+MOMENTS = 100_000  # of products, and as many of categories, that are learnt from
 LEAST_PURCHASES = 50  # in a bin, and as many without, to learn from it
 CHUNK = 200_000
 PARAMETERS: dict[str, Any] = {
