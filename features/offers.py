@@ -1,6 +1,6 @@
 """Planned promotions near a day: which products stand out at which location, as far as it was known by then."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -52,8 +52,10 @@ class Offers:
 
     def between(self, first: int, last: int) -> "Offers":
         """Those in force on any day from `first` to `last` (day numbers)."""
-        keep = (self.starts <= last) & (self.ends >= first)
-        return Offers(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
+        return self.part((self.starts <= last) & (self.ends >= first))
+
+    def part(self, keep: Bools) -> "Offers":
+        return Offers(*(getattr(self, one.name)[keep] for one in fields(self)))
 
 
 def load_offers(snapshot: Snapshot, locations: Ids, products: Ids, as_of: date) -> Offers:

@@ -5,6 +5,7 @@ One code for training, batch and live answers: a line that was appended a moment
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +20,14 @@ RECENT_ORDERS = (3, 8)  # a customer's last orders in which a thing is looked fo
 class Lines:
     """The lines of the customers asked for, oldest first within each.
 
-    position     int32, place of the customer among those asked for
-    row          int64, row of the history
-    orders_after int32, orders of the same customer after the line's own: 0 in the last one
+    position  int32, place of the customer among the `asked` ones
+    row       int64, row of the history
     """
 
     purchases: Purchases
     asked: int
     position: Int
     row: Long
-    orders_after: Int
 
     @property
     def day(self) -> Int:
@@ -37,6 +36,16 @@ class Lines:
     @property
     def product(self) -> Int:
         return self.purchases.product[self.row]
+
+    @cached_property
+    def orders_after(self) -> Int:
+        """Orders of the same customer after the line's own, int32 [lines]: 0 in the last one."""
+        position, order = self.position, self.purchases.order[self.row]
+        new = np.ones(len(position), bool)
+        new[1:] = (position[1:] != position[:-1]) | (order[1:] != order[:-1])
+        number = np.cumsum(new)
+        last = number[np.searchsorted(position, position, side="right") - 1] if len(position) else number
+        return np.asarray(last - number, np.int32)
 
 
 def lines_of(purchases: Purchases, customer: Int) -> Lines:
@@ -50,15 +59,7 @@ def lines_of(purchases: Purchases, customer: Int) -> Lines:
     position = np.repeat(np.arange(len(customer), dtype=np.int32), counts)
     before = np.cumsum(counts) - counts
     row = np.arange(counts.sum(), dtype=np.int64) + np.repeat(low - before, counts)
-    return Lines(purchases, len(customer), position, row, _orders_after(position, purchases.order[row]))
-
-
-def _orders_after(position: Int, order: Int) -> Int:
-    new = np.ones(len(position), bool)
-    new[1:] = (position[1:] != position[:-1]) | (order[1:] != order[:-1])
-    number = np.cumsum(new)
-    last = number[np.searchsorted(position, position, side="right") - 1] if len(position) else number
-    return np.asarray(last - number, np.int32)
+    return Lines(purchases, len(customer), position, row)
 
 
 @dataclass(frozen=True)

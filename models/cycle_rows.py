@@ -96,7 +96,7 @@ def sights(purchases: Purchases, folds: int) -> list[Sight]:
     return made
 
 
-def seeing(kinds: list[Sight], purchases: Purchases, rows: slice) -> list[Sight]:
+def seeing(kinds: list[Sight], purchases: Purchases, rows: slice | Long) -> list[Sight]:
     """The same kinds over the customers of other rows."""
     wide: Sight | None = None
     made: list[Sight] = []

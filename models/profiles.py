@@ -7,33 +7,21 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from features.customers import Long, decay
+from features.own import Lines, lines_of
 from features.history import Float, Int, Purchases, day_number
 
 Numbers = npt.NDArray[np.float64]
 Weigh = Callable[[Purchases, Int, Long], Numbers]
 
 
-def lines_of(purchases: Purchases, customer: Int) -> tuple[Int, Long]:
-    """Each line of the customers asked for: the position in `customer`, and the line; unknown (-1) has none.
-
-    Lines of a customer come in the order of time. Lines are sorted by customer, so that they are found by bisection
-    and nothing is kept per customer.
-    """
-    low = np.searchsorted(purchases.customer, customer, side="left")
-    high = np.searchsorted(purchases.customer, customer, side="right")
-    counts = np.where(customer >= 0, high - low, 0)
-    position = np.repeat(np.arange(len(customer), dtype=np.int32), counts)
-    before = np.cumsum(counts) - counts
-    return position, np.arange(counts.sum(), dtype=np.int64) + np.repeat(low - before, counts)
-
-
 def profiles(purchases: Purchases, customer: Int, weigh: Weigh) -> sp.csr_matrix:
     """Sum of line weights per customer asked for and product, float32 [len(customer), products], indices sorted.
 
     Sums of 0 are left out.
-    `weigh` is given the purchases, and position and line as `lines_of` gives them; it returns a weight per line.
+    `weigh` is given the purchases, and positions and rows as `lines_of` gives them; it returns a weight per line.
     """
-    position, line = lines_of(purchases, customer)
+    lines = lines_of(purchases, customer)
+    position, line = lines.position, lines.row
     weight = weigh(purchases, position, line)
     products = len(purchases.products)
     key = position.astype(np.int64) * products + purchases.product[line]
@@ -57,12 +45,7 @@ def decayed(half_life_days: float) -> Weigh:
 
 def orders_from_last(purchases: Purchases, position: Int, line: Long) -> Int:
     """Of each line how many orders of its customer came after its own: 0 in the last order."""
-    order = purchases.order[line]
-    new = np.ones(len(line), bool)
-    new[1:] = (position[1:] != position[:-1]) | (order[1:] != order[:-1])
-    number = np.cumsum(new)
-    last = number[np.searchsorted(position, position, side="right") - 1] if len(line) else number
-    return np.asarray(last - number, np.int32)
+    return Lines(purchases, int(position.max(initial=-1)) + 1, position, line).orders_after
 
 
 def order_counts(purchases: Purchases, position: Int, line: Long, customers: int) -> Int:

@@ -8,7 +8,6 @@ from models.ease import Ease
 from models.item_bm25 import ItemBm25
 from models.item_cosine import ItemCosine
 from models.items import Items
-from models.neighbours import Neighbours
 from models.personal import Personal
 from models.popular import Popular, PopularByOrders
 from models.ranker import Ranker
@@ -20,7 +19,6 @@ RECOMMENDERS: dict[str, type[Recommender]] = {
     "popular": Popular,
     "popular_orders": PopularByOrders,
     "personal": Personal,
-    "neighbours": Neighbours,
     "up_cf": UpCf,
     "tifu_knn": TifuKnn,
     "ease": Ease,

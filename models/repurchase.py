@@ -17,10 +17,11 @@ from features.arrays import open_json, save_json
 from features.customers import Long, customer_blocks
 from features.cycles import Cycles, Moments
 from features.errors import BundleError
-from features.history import Float, Purchases
+from features.history import Float, Int, Purchases
+from features.own import lines_of
 from models.cycle_prior import prior_hazards
 from models.cycle_rows import FOLDS, Sight, at_risk, learning_moments, seeing, sights
-from models.outlook import BIN_ENDS, Outlook
+from models.outlook import BIN_ENDS, HORIZON_DAYS, Outlook
 from models.outlooks import Outlooks
 
 TREES, FAR_TREES = 50, 25  # of bins within a week, and of later ones
@@ -52,22 +53,29 @@ class Repurchase:
         made.boosters = [_learnt(risks, prior, number, seed) for number in range(len(BIN_ENDS))]
         return made
 
-    def hazards(self, rows: Float) -> Float:
-        """Chance of a purchase in each bin if none came before, float32 [rows, bins]; `rows` as `Sight.rows` gives."""
+    def hazards(self, rows: Float, days: int = HORIZON_DAYS) -> Float:
+        """Chance of a purchase in each bin if none came before, float32 [rows, bins]; `rows` as `Sight.rows` gives.
+
+        Bins that begin after so many `days` are the formula's alone, which takes a fraction of the time.
+        """
         hazard = prior_hazards(rows, BIN_ENDS)
         for number, booster in enumerate(self.boosters):
-            if booster is not None and len(rows):
+            if booster is not None and len(rows) and (0, *BIN_ENDS)[number] < days:
                 rows[:, -1] = believed = _logit(hazard[:, number])
                 raw = np.asarray(booster.predict(rows, raw_score=True, num_threads=1)) + believed
                 hazard[:, number] = 1 / (1 + np.exp(-raw))
         return hazard
 
-    def as_of(self, purchases: Purchases) -> Outlooks:
-        """What is to come after the last day of a history, which may be another than was learnt from."""
+    def as_of(self, purchases: Purchases, customer: Int | None = None, days: int = HORIZON_DAYS) -> Outlooks:
+        """What is to come after the last day of a history, which may be another than was learnt from.
+
+        `customer` asks for these customers alone, codes in rising order; `days` as in `hazards`.
+        """
         whole = sights(purchases, 1)
+        parts: list[slice | Long] = [slice(*bounds) for bounds in customer_blocks(purchases)] if customer is None \
+            else [lines_of(purchases, customer).row]  # fmt: skip
         blocks = [
-            [(kind.cycles, self._now(kind)) for kind in seeing(whole, purchases, slice(low, high))]
-            for low, high in customer_blocks(purchases)
+            [(kind.cycles, self._now(kind, days)) for kind in seeing(whole, purchases, rows)] for rows in parts
         ]
         kinds = [_joined([block[kind] for block in blocks], purchases) for kind in range(len(blocks[0]))]
         nothing = np.empty(0, np.int32)
@@ -76,9 +84,10 @@ class Repurchase:
                         np.empty((0, len(BIN_ENDS)), np.float32))  # fmt: skip
         return Outlooks(kinds[0], kinds[1] if len(kinds) > 1 else empty, purchases.catalog.finest)
 
-    def _now(self, kind: Sight) -> Float:
+    def _now(self, kind: Sight, days: int) -> Float:
         now = kind.cycles.now
-        parts = [self.hazards(kind.rows(now.part(slice(begin, begin + CHUNK)))) for begin in range(0, len(now), CHUNK)]
+        parts = [self.hazards(kind.rows(now.part(slice(begin, begin + CHUNK))), days)
+                 for begin in range(0, len(now), CHUNK)]  # fmt: skip
         return np.concatenate([np.empty((0, len(BIN_ENDS)), np.float32), *parts])
 
     def save(self, folder: Path) -> None:

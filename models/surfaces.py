@@ -188,7 +188,7 @@ class Surfaces:
     def _shared(self) -> dict[str, Recommender]:
         """Parts that the released recommender holds as its own sources."""
         main = self.models["main"]
-        return main.proposers.fitted if isinstance(main, Ranker) else {}
+        return main.proposers.models if isinstance(main, Ranker) else {}
 
     def save(self, folder: Path) -> None:
         """Write everything as plain files into `folder`."""

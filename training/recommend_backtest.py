@@ -122,8 +122,8 @@ def ask(load: Callable[[date], Purchases], cutoff: date, settings: RecommendSett
 
 
 def _fitted(name: str, history: Purchases, settings: RecommendSettings, ranker: Recommender | None) -> Recommender:
-    if isinstance(ranker, Ranker) and name in ranker.proposers.fitted:
-        return ranker.proposers.fitted[name]
+    if isinstance(ranker, Ranker) and name in ranker.proposers.models:
+        return ranker.proposers.models[name]
     return make_recommender(name, settings).fit(history)
 
 
