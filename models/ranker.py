@@ -36,7 +36,7 @@ from models.saved_settings import open_settings, save_settings
 CHUNK = 128  # queries whose candidates are held at once
 LEAST_LABELS = 10  # hits among the candidates of a window, to learn from it
 MOST_CUSTOMERS = 4000  # of a window, drawn at random
-WINDOWS_AT_ONCE = 2
+AT_ONCE = 2  # windows, and boosters, that are made side by side
 POOL_SHARE = 0.15  # of what was proposed and not bought, that the choice of candidates is learnt from
 PARTS = ("repeat", "explore")
 SHARES = {"repeat": 0.35, "explore": 0.25}  # of candidates that were not bought, that are learnt from
@@ -60,12 +60,9 @@ class Window:
 
 @dataclass(frozen=True)
 class _Lesson:
-    """Rows of one window: features, whether bought, whether owned, and the weight that undoes the drawing of rows."""
+    """Rows of one window by part: features, whether bought, and the weight that undoes the drawing of rows."""
 
-    features: Float
-    label: Bools
-    owned: Bools
-    weight: Float
+    rows: dict[str, tuple[Float, Bools, Float]]
     window: Window
 
 
@@ -95,53 +92,56 @@ class Ranker(Recommender):
         begins = EPOCH + timedelta(days=int(purchases.day.min()))
         origins = [origin for origin in origins if origin >= begins]
         oldest = origins[-1] if origins else purchases.as_of
-        self.cycle = Repurchase.fit(purchases.until(oldest), self.settings.seed)
-        self.chooser = self._choice(purchases, oldest) if len(origins) > 1 else None
-        with ThreadPoolExecutor(WINDOWS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            cycle = pool.submit(Repurchase.fit, purchases.until(oldest), self.settings.seed)
+            choice = pool.submit(self._choice, purchases, oldest) if len(origins) > 1 else None
+            self.cycle, self.chooser = cycle.result(), choice.result() if choice else None
             made = pool.map(lambda origin: self._lesson(purchases, origin), origins[:-1] or origins)
             lessons = [lesson for lesson in made if lesson is not None]
-        if not lessons:
-            raise HistoryError(
-                f"the ranker found no week to learn from up to {purchases.as_of}: it needs known customers who bought "
-                f"both before and within the last {days} days; give more history, or set "
-                "recommend.recommender to personal or popular"
-            )
-        self.windows = [lesson.window for lesson in lessons]
-        self.chances = {part: _learnt(lessons, part, self.settings.seed) for part in PARTS}
+            if not lessons:
+                raise HistoryError(
+                    f"the ranker found no week to learn from up to {purchases.as_of}: it needs known customers who "
+                    f"bought both before and within the last {days} days; give more history, or set "
+                    "recommend.recommender to personal or popular"
+                )
+            self.windows = [lesson.window for lesson in lessons]
+            learnt = pool.map(lambda part: _learnt(lessons, part, self.settings.seed), PARTS)
+            self.chances = dict(zip(PARTS, learnt, strict=True))
         self._fit_stages(purchases, None)
         return self
 
     def _fit_stages(self, purchases: Purchases, customer: Int | None) -> None:
+        self._fit_sources(purchases)
+        self.features = RankerFeatures.fit(purchases, self.settings, self.cycle, customer)
+
+    def _fit_sources(self, purchases: Purchases) -> None:
         self.purchases = purchases
         self.proposers = Sources.fit(purchases, self.settings)
         self.proposers.chooser = self.chooser
-        self.features = RankerFeatures.fit(purchases, self.settings, self.cycle, customer)
 
-    def _earlier(self, purchases: Purchases, origin: date) -> tuple[Self, Int, npt.NDArray[np.int64]]:
-        """This ranker's stages as of `origin`, who is asked about then, and what they bought."""
-        earlier = type(self)(self.settings)
-        earlier.cycle, earlier.chooser = self.cycle, self.chooser
-        history = purchases.until(origin)
+    def _asked(self, purchases: Purchases, history: Purchases, origin: date) -> tuple[Int, npt.NDArray[np.int64]]:
+        """Who is asked about at a past origin, and the pairs of what they bought after it, both in `history`'s codes."""
         asked, truth = _truth(purchases, history, origin, self.settings.target_days)
         if len(asked) > MOST_CUSTOMERS:
             random = np.random.default_rng([self.settings.seed, day_number(origin)])
             asked = np.sort(random.choice(asked, MOST_CUSTOMERS, replace=False))
-        if len(asked):
-            earlier._fit_stages(history, asked)
-        return earlier, asked, truth
+        return asked, truth
 
     def _choice(self, purchases: Purchases, origin: date) -> lgb.Booster | None:
         """Which of the proposed products were bought after `origin`; None where too few were."""
-        self.chooser = None
-        earlier, asked, truth = self._earlier(purchases, origin)
+        history = purchases.until(origin)
+        asked, truth = self._asked(purchases, history, origin)
         if not len(asked):
             return None
+        earlier = type(self)(self.settings)
+        earlier.chooser = None
+        earlier._fit_sources(history)
         random = np.random.default_rng([self.settings.seed, day_number(origin)])
         columns = []
         for _, queries in earlier._chunks(Queries.of_customers(asked)):
             known = earlier.proposers.known(queries)
             pool = earlier.proposers.pool(known)
-            label = _bought(queries, pool, truth, len(earlier.purchases.products))
+            label = _bought(queries, pool, truth, len(history.products))
             keep = np.flatnonzero(label | (random.random(len(label)) < POOL_SHARE))
             columns.append((earlier.proposers.features(known, pool)[keep], label[keep]))
         features, label = (np.concatenate(parts) for parts in zip(*columns, strict=True))
@@ -152,27 +152,32 @@ class Ranker(Recommender):
 
     def _lesson(self, purchases: Purchases, origin: date) -> _Lesson | None:
         """Features as of `origin` and labels of the days after it; None where there is nothing to learn."""
-        earlier, asked, truth = self._earlier(purchases, origin)
+        history = purchases.until(origin)
+        asked, truth = self._asked(purchases, history, origin)
         if not len(asked):
             return None
+        earlier = type(self)(self.settings)
+        earlier.cycle, earlier.chooser = self.cycle, self.chooser
+        earlier._fit_stages(history, asked)
         random = np.random.default_rng([self.settings.seed, day_number(origin), 1])
-        columns, products = [], len(earlier.purchases.products)
+        columns = []
         for _, queries in earlier._chunks(Queries.of_customers(asked)):
             known = earlier.proposers.known(queries)
             found = earlier.proposers.gather(known, self.settings.candidates)
-            label = _bought(queries, found, truth, products)
+            label = _bought(queries, found, truth, len(history.products))
             owned = known.own.find(found.query, found.product) >= 0
             share = np.where(owned, SHARES["repeat"], SHARES["explore"])
             keep = np.flatnonzero(label | (random.random(len(label)) < share))
             weight = np.where(label, 1, 1 / share)[keep].astype(np.float32)
-            matrix = earlier.features.matrix(known, earlier.proposers, found.part(keep))
+            matrix = earlier.features.matrix(known, earlier.proposers, found)[keep]  # ranks are told among all
             columns.append((matrix, label[keep], owned[keep], weight))
         features, label, owned, weight = (np.concatenate(parts) for parts in zip(*columns, strict=True))
         if label.sum() < LEAST_LABELS:
             return None
-        recall = label.sum() / max(np.isin(truth // products, asked).sum(), 1)
+        recall = label.sum() / max(np.isin(truth // len(history.products), asked).sum(), 1)
         window = Window(origin.isoformat(), len(asked), len(label), int(label.sum()), float(recall))
-        return _Lesson(features, label, owned, weight, window)
+        rows = {part: (features[at], label[at], weight[at]) for part, at in zip(PARTS, (owned, ~owned), strict=True)}
+        return _Lesson(rows, window)
 
     def _chunks(self, queries: Queries) -> Iterator[tuple[Int, Queries]]:
         """The queries of known customers, some at a time, at their usual location where they name none."""
@@ -304,12 +309,12 @@ def _bought(queries: Queries, found: Candidates, truth: npt.NDArray[np.int64], p
 
 def _learnt(lessons: list[_Lesson], part: str, seed: int) -> lgb.Booster | None:
     """The booster of a part; None where too few of its products were bought."""
-    rows = [lesson.owned if part == "repeat" else ~lesson.owned for lesson in lessons]
-    columns = [(lesson.features[at], lesson.label[at], lesson.weight[at])
-               for lesson, at in zip(lessons, rows, strict=True)]  # fmt: skip
-    features, label, weight = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    features, labels, weights = zip(*(lesson.rows[part] for lesson in lessons), strict=True)
+    label = np.concatenate(labels)
     if label.sum() < LEAST_LABELS:
         return None
-    data = lgb.Dataset(features, label.astype(np.int8), weight=weight, feature_name=list(COLUMNS),
-                       params={"max_bin": LEARNING["max_bin"], "verbosity": -1})  # fmt: skip
+    data = lgb.Dataset(
+        [rows for rows in features if len(rows)], label.astype(np.int8), weight=np.concatenate(weights),
+        feature_name=list(COLUMNS), params={"max_bin": LEARNING["max_bin"], "verbosity": -1},
+    )  # fmt: skip
     return lgb.train({**PARAMETERS[part], "seed": seed}, data, num_boost_round=TREES[part])
