@@ -81,7 +81,7 @@ def offers_from(plans: pa.Table, locations: Ids, products: Ids) -> Offers:
 
 def _codes(column: pa.ChunkedArray, ids: Ids) -> Int:
     coded = pc.index_in(column, value_set=pa.array(ids.values, pa.string()))
-    return pc.fill_null(coded, UNKNOWN).to_numpy().astype(np.int32)
+    return np.asarray(pc.fill_null(coded, UNKNOWN).to_numpy(), np.int32)
 
 
 def _scalar(day: date) -> pa.Scalar:

@@ -154,7 +154,7 @@ def own_things(lines: Lines, thing_of: Int, things: int, half_lives_days: Sequen
 def _news(key: Long, head: Long, day: Int, order: Int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], Long]:
     """Where an entry's lines come to another order, to another day, and after how many days."""
     new_order = np.diff(order, prepend=-1) != 0
-    gap = np.diff(day.astype(np.int64), prepend=day[:1])
+    gap = np.asarray(np.diff(day.astype(np.int64), prepend=day[:1]), np.int64)
     new_order[head] = True
     gap[head] = 0
     new_day = gap > 0

@@ -116,7 +116,9 @@ class Sources:
         """At most `limit` candidates per query, those that the chooser prefers."""
         pool = self.pool(known)
         if self.chooser is None:
-            score = np.nan_to_num(pool.score[:, [list(MODELS).index(name) for name in ("tifu_knn", "ease")]]).sum(axis=1)
+            score = np.nan_to_num(pool.score[:, [list(MODELS).index(name) for name in ("tifu_knn", "ease")]]).sum(
+                axis=1
+            )
         else:
             score = np.asarray(self.chooser.predict(self.features(known, pool), num_threads=1, raw_score=True))
         return pool.part(_highest(pool.query, score, limit))
@@ -145,11 +147,10 @@ class Sources:
 
     def _sayings(self, known: Known) -> tuple[dict[str, sp.csr_matrix | Float], list[Proposed]]:
         """Scores of each model by query and product, sparse or in full, and its best; likewise of product families."""
-        said: dict[str, sp.csr_matrix | Float] = {
-            name: self.models[name].evidence(known.queries.customer) for name in ("tifu_knn", "ease")
-        }
-        said["items"] = self._complements(known)
-        proposed = [_best(rows, name) for name, rows in (*said.items(), ("family", self._family(known)))]
+        rows = {name: self.models[name].evidence(known.queries.customer) for name in ("tifu_knn", "ease")}
+        rows["items"] = self._complements(known)
+        proposed = [_best(scores, name) for name, scores in (*rows.items(), ("family", self._family(known)))]
+        said: dict[str, sp.csr_matrix | Float] = {**rows}
         if "als" in self.models:
             said["als"], best = self._by_factors(known.queries)
             proposed.append(best)

@@ -17,7 +17,7 @@ from features.customers import Long, owned_of
 from features.history import UNKNOWN, Int, Purchases, day_number
 from models.contracts import Bools, Queries, Recommender, Scored
 from models.ranking import BestOfPlaces, Numbers, lists_of_places
-from models.reasons import BoughtBy, Reason
+from models.reasons import BoughtBy, BoughtInOrders, Reason
 from models.saved_settings import open_settings, save_settings
 
 PRIOR_BUYERS = 50.0  # a place with so many buyers counts its own sales as much as the wider place's
@@ -183,6 +183,21 @@ class PopularByOrders(Popular):
 
     name: ClassVar[str] = "popular_orders"
     by_order = True
+
+    def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
+        """Count the orders here if the product was bought here in the window, else everywhere, else buyers ever."""
+        location, everywhere = queries.location[scored.query], np.zeros(len(scored.query), np.int32)
+        here, anywhere = (
+            np.sum(counts.find(place, scored.product), axis=0).tolist()
+            for counts, place in ((self.at_location, location), (self.everywhere, everywhere))
+        )
+        ever = np.stack(self.ever.find(everywhere, scored.product), axis=1).tolist()
+        return [
+            BoughtInOrders(here[i], True, self.local_days) if here[i]
+            else BoughtInOrders(anywhere[i], False, self.window_days) if anywhere[i]
+            else BoughtBy(*ever[i])
+            for i in range(len(ever))
+        ]  # fmt: skip
 
 
 _LEVELS = ("ever", "everywhere", "at_location", "in_channel", "at_both")

@@ -95,8 +95,8 @@ def _prices(purchases: Purchases) -> tuple[Numbers, Numbers]:
     logs, count = np.log(np.maximum(price, 1e-9)), int(finest.max(initial=-1)) + 1
     if not count:
         return price, np.full(products, np.nan)
-    mean = np.bincount(finest[known], logs[known], minlength=count)
-    mean /= np.maximum(np.bincount(finest[known], minlength=count), 1)
+    total = np.bincount(finest[known], logs[known], minlength=count)
+    mean = total / np.maximum(np.bincount(finest[known], minlength=count), 1)
     return price, np.where(known, logs - mean[finest], np.nan)
 
 

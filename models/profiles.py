@@ -7,8 +7,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from features.customers import Long, decay
-from features.own import Lines, lines_of
 from features.history import Float, Int, Purchases, day_number
+from features.own import Lines, lines_of
 
 Numbers = npt.NDArray[np.float64]
 Weigh = Callable[[Purchases, Int, Long], Numbers]

@@ -120,7 +120,7 @@ class Ranker(Recommender):
         self.proposers.chooser = self.chooser
 
     def _asked(self, purchases: Purchases, history: Purchases, origin: date) -> tuple[Int, npt.NDArray[np.int64]]:
-        """Who is asked about at a past origin, and the pairs of what they bought after it, both in `history`'s codes."""
+        """Who is asked about at a past origin, and the pairs of what they then bought, both in `history`'s codes."""
         asked, truth = _truth(purchases, history, origin, self.settings.target_days)
         if len(asked) > MOST_CUSTOMERS:
             random = np.random.default_rng([self.settings.seed, day_number(origin)])
@@ -191,12 +191,15 @@ class Ranker(Recommender):
 
     def score(self, queries: Queries, limit: int) -> Scored:
         """The score is the chance of a purchase within the target days if the customer buys anything then."""
-        parts = [Scored(*(np.empty(0, kind) for kind in (np.int32, np.int32, np.float32)))]
+        nothing = np.empty(0, np.int32)
+        parts = [Scored(nothing, nothing, np.empty(0, np.float32))]
         for at, chunk in self._chunks(queries):
             known = self.proposers.known(chunk)
             found = self.proposers.gather(known, max(self.settings.candidates, limit))
-            parts.append(replace(ranked(at[found.query], found.product, self.chance(known, found)).top(limit)))
-        return Scored(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("query", "product", "score")))
+            parts.append(ranked(at[found.query], found.product, self.chance(known, found)).top(limit))
+        return Scored(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("query", "product", "score"))
+        )
 
     def chance(self, known: Known, found: Candidates) -> Float:
         """Chance that each candidate of a chunk is bought, float32 [candidates]."""
@@ -206,7 +209,7 @@ class Ranker(Recommender):
         for part, at in zip(PARTS, (np.flatnonzero(owned), np.flatnonzero(~owned)), strict=True):
             booster = self.chances[part]
             if booster is not None and len(at):
-                chance[at] = booster.predict(matrix[at], num_threads=THREADS)
+                chance[at] = np.asarray(booster.predict(matrix[at], num_threads=THREADS))
         return chance
 
     def candidates(self, queries: Queries, limit: int = 0) -> Candidates:
@@ -265,10 +268,10 @@ class Ranker(Recommender):
         self.proposers.save(folder / "sources")
         self.features.save(folder / "features")
         self.cycle.save(folder / "cycle")
-        learnt = [part for part in PARTS if self.chances[part] is not None]
-        save_json(folder, "ranker", {"windows": [asdict(window) for window in self.windows], "learnt": learnt})
-        for part in learnt:
-            save_booster(folder, part, self.chances[part])
+        learnt = {part: booster for part, booster in self.chances.items() if booster is not None}
+        save_json(folder, "ranker", {"windows": [asdict(window) for window in self.windows], "learnt": list(learnt)})
+        for part, booster in learnt.items():
+            save_booster(folder, part, booster)
 
     @classmethod
     def open(cls, folder: Path, purchases: Purchases) -> Self:

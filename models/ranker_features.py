@@ -23,9 +23,9 @@ RANKED = ("tifu_knn", "ease", "als")  # models whose ranks and scores relative t
 PRIOR_GAPS = 2.0  # own gaps that weigh as much as the product's
 SPANS = ("short", "recent", "usual", "long")  # the half-lives of DECAYS
 CUSTOMER_COLUMNS = (
-    "customer_orders", "customer_decayed", "customer_recent", "customer_days_since", "customer_gap", "customer_lateness",
-    "customer_lines_per_order", "customer_amount_per_order", "customer_products", "customer_novelty",
-    "customer_price_level", "customer_days_known", "customer_units_per_line",
+    "customer_orders", "customer_decayed", "customer_recent", "customer_days_since", "customer_gap",
+    "customer_lateness", "customer_lines_per_order", "customer_amount_per_order", "customer_products",
+    "customer_novelty", "customer_price_level", "customer_days_known", "customer_units_per_line",
 )  # fmt: skip
 OWN_COLUMNS = (
     "own_orders", *(f"own_decayed_{span}" for span in SPANS), *(f"own_share_{span}" for span in SPANS),
@@ -48,10 +48,10 @@ GROUP_COLUMNS = (
 )  # fmt: skip
 BRAND_COLUMNS = ("brand_orders", "brand_share", "brand_days_since")
 COLUMNS = (
-    *(f"{name}_score" for name in MODELS), *(f"{name}_relative" for name in RANKED), *(f"{name}_rank" for name in RANKED),
-    "interest", "sources", *CUSTOMER_COLUMNS, *OWN_COLUMNS, *PRODUCT_COLUMNS, *PLACE_COLUMNS, *OFFER_COLUMNS,
-    *(f"category_{name}" for name in GROUP_COLUMNS), *(f"parent_{name}" for name in GROUP_COLUMNS), *BRAND_COLUMNS,
-    *(f"cycle_{name}" for name in TIMING_COLUMNS),
+    *(f"{name}_score" for name in MODELS), *(f"{name}_relative" for name in RANKED),
+    *(f"{name}_rank" for name in RANKED), "interest", "sources", *CUSTOMER_COLUMNS, *OWN_COLUMNS, *PRODUCT_COLUMNS,
+    *PLACE_COLUMNS, *OFFER_COLUMNS, *(f"category_{name}" for name in GROUP_COLUMNS),
+    *(f"parent_{name}" for name in GROUP_COLUMNS), *BRAND_COLUMNS, *(f"cycle_{name}" for name in TIMING_COLUMNS),
 )  # fmt: skip
 
 
@@ -194,11 +194,11 @@ def _relatives(found: Candidates) -> Columns:
     shares: Columns = []
     ranks: Columns = []
     for name in RANKED:
-        score = np.nan_to_num(found.score[:, list(MODELS).index(name)], nan=-1e9)
-        highest = np.maximum.reduceat(score, head) if len(head) else score
+        score = found.score[:, list(MODELS).index(name)]
+        highest = np.fmax.reduceat(score, head) if len(head) else score
         shares.append(score / np.maximum(np.repeat(highest, sizes), 1e-9))
         rank = np.empty(len(score), np.float32)
-        rank[np.lexsort((-score, found.query))] = np.arange(len(score)) - start
+        rank[np.lexsort((-score, found.query))] = np.arange(len(score)) - start  # what has no score comes last
         ranks.append(rank)
     return shares + ranks
 
@@ -207,9 +207,9 @@ def _products(sources: Sources, product: Int) -> Columns:
     facts = sources.facts
     first, month = facts.first_buyers[product], facts.buyers[product, WINDOWS.index(LATELY_DAYS)]
     return [
-        *facts.buyers[product].T, facts.owners[product], first, first / np.maximum(month, 1), facts.repeat_rate[product],
-        facts.gap_days[product], facts.trend[product], facts.age_days[product], facts.price[product],
-        facts.price_relative[product], facts.shops[product], facts.category_share[product],
+        *facts.buyers[product].T, facts.owners[product], first, first / np.maximum(month, 1),
+        facts.repeat_rate[product], facts.gap_days[product], facts.trend[product], facts.age_days[product],
+        facts.price[product], facts.price_relative[product], facts.shops[product], facts.category_share[product],
     ]  # fmt: skip
 
 

@@ -74,9 +74,7 @@ class Repurchase:
         whole = sights(purchases, 1)
         parts: list[slice | Long] = [slice(*bounds) for bounds in customer_blocks(purchases)] if customer is None \
             else [lines_of(purchases, customer).row]  # fmt: skip
-        blocks = [
-            [(kind.cycles, self._now(kind, days)) for kind in seeing(whole, purchases, rows)] for rows in parts
-        ]
+        blocks = [[(kind.cycles, self._now(kind, days)) for kind in seeing(whole, purchases, rows)] for rows in parts]
         kinds = [_joined([block[kind] for block in blocks], purchases) for kind in range(len(blocks[0]))]
         nothing = np.empty(0, np.int32)
         start = np.zeros(len(purchases.customers) + 1, np.int64)

@@ -123,7 +123,8 @@ def ask(load: Callable[[date], Purchases], cutoff: date, settings: RecommendSett
 
 def _fitted(name: str, history: Purchases, settings: RecommendSettings, ranker: Recommender | None) -> Recommender:
     if isinstance(ranker, Ranker) and name in ranker.proposers.models:
-        return ranker.proposers.models[name]
+        fitted: Recommender = ranker.proposers.models[name]
+        return fitted
     return make_recommender(name, settings).fit(history)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from models.bpr import Bpr
 from models.contracts import Queries
 from models.settings import RecommendSettings
-from tests.fixtures.random_shop import history_of
+from tests.fixtures.small_shop import history_of
 
 SETTINGS = RecommendSettings(half_life_days=30)
 DRINKS, TOOLS = ["tea", "milk", "jam", "rice"], ["nails", "glue", "wire", "tape"]

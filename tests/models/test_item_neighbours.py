@@ -10,8 +10,8 @@ from models import item_bm25, item_cosine, item_neighbours
 from models.item_bm25 import ItemBm25
 from models.item_cosine import ItemCosine
 from models.settings import RecommendSettings
-from tests.fixtures import random_shop
-from tests.fixtures.random_shop import history_of
+from tests.fixtures import small_shop
+from tests.fixtures.small_shop import history_of
 
 SETTINGS = RecommendSettings(half_life_days=30)
 
@@ -23,7 +23,7 @@ def few_owners(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", [ItemCosine, ItemBm25])
 def test_similarities_are_the_librarys(kind: type[ItemCosine | ItemBm25]) -> None:
-    made = kind(SETTINGS).fit(random_shop.purchases(60))
+    made = kind(SETTINGS).fit(small_shop.purchases(60))
     model = CosineRecommender(K=item_cosine.NEIGHBOURS, num_threads=1) if kind is ItemCosine \
         else BM25Recommender(item_bm25.NEIGHBOURS, item_bm25.SATURATION, item_bm25.LENGTH, num_threads=1)  # fmt: skip
     orders = made._orders(np.arange(60, dtype=np.int32))
@@ -38,7 +38,7 @@ def test_similarities_are_the_librarys(kind: type[ItemCosine | ItemBm25]) -> Non
 
 
 def test_cosine_is_what_it_says() -> None:
-    made = ItemCosine(SETTINGS).fit(random_shop.purchases(60))
+    made = ItemCosine(SETTINGS).fit(small_shop.purchases(60))
     orders = made._orders(np.arange(60, dtype=np.int32)).toarray().astype(np.float64)
     length = np.linalg.norm(orders, axis=0)
     np.testing.assert_allclose(made.weights.matrix.toarray(), orders.T @ orders / np.outer(length, length), atol=1e-5)

@@ -8,6 +8,7 @@ import pyarrow as pa
 from features.history import Purchases, purchases_from
 from models.contracts import Queries, Query
 from models.popular import Popular, PopularByOrders
+from models.reasons import BoughtInOrders
 from models.settings import RecommendSettings
 from models.surfaces import Surfaces
 
@@ -104,4 +105,4 @@ def test_by_orders_a_regular_counts_as_often_as_it_comes() -> None:
         == [purchases.products.code("salt"), purchases.products.code("milk")]  # fmt: skip
     made = PopularByOrders(RecommendSettings()).fit(purchases)
     queries = Queries.of_customers(np.array([-1], np.int32), np.array([0], np.int32))
-    assert made.reasons(queries, made.score(queries, 1)) == ["bought in 9 baskets of this shop in the last 84 days"]
+    assert made.reasons(queries, made.score(queries, 1)) == [BoughtInOrders(9, True, 84)]

@@ -17,7 +17,7 @@ from models.item_bm25 import ItemBm25
 from models.item_cosine import ItemCosine
 from models.popular import Popular, PopularByOrders
 from models.settings import RecommendSettings
-from tests.fixtures import random_shop
+from tests.fixtures import small_shop
 
 PYTHON = Path(__file__).resolve().parents[2] / ".venv-references" / "bin" / "python"
 SETTINGS = RecommendSettings(half_life_days=30, popular_days=28)
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="make references mak
 
 @pytest.fixture(scope="module")
 def history() -> Purchases:
-    return random_shop.purchases(CUSTOMERS, products=40)
+    return small_shop.purchases(CUSTOMERS, products=40)
 
 
 @pytest.fixture(scope="module")
