@@ -6,12 +6,15 @@ One code for training, batch and live answers: a line that was appended a moment
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from features.customers import Long, decay
 from features.history import UNKNOWN, Float, Int, Purchases, day_number
+
+Numbers = npt.NDArray[np.float64]
 
 RECENT_ORDERS = (3, 8)  # a customer's last orders in which a thing is looked for
 
@@ -29,13 +32,23 @@ class Lines:
     position: Int
     row: Long
 
-    @property
+    @cached_property
     def day(self) -> Int:
         return self.purchases.day[self.row]
 
-    @property
+    @cached_property
     def product(self) -> Int:
         return self.purchases.product[self.row]
+
+    def decays(self, half_life_days: float) -> npt.NDArray[np.float64]:
+        """Weight of each line by its age, 1 today."""
+        if half_life_days not in self._decays:
+            self._decays[half_life_days] = decay(self.day, day_number(self.purchases.as_of), half_life_days)
+        return self._decays[half_life_days]
+
+    @cached_property
+    def _decays(self) -> dict[float, npt.NDArray[np.float64]]:
+        return {}
 
     @cached_property
     def orders_after(self) -> Int:
@@ -120,56 +133,60 @@ def own_things(lines: Lines, thing_of: Int, things: int, half_lives_days: Sequen
     order = np.argsort(key, kind="stable")
     key, at = key[order], known[order]
     rows, history = lines.row[at], lines.purchases
-    head = np.flatnonzero(np.diff(key, prepend=-1))
+    head = np.flatnonzero(_changed(key))
     tail = np.append(head[1:], len(key))[: len(head)] - 1
-    day, number, after = history.day[rows], history.order[rows], lines.orders_after[at]
-    new_order, new_day, gap = _news(key, head, day, number)
-    weight = [decay(day, day_number(history.as_of), days) * new_order for days in half_lives_days]
-    gaps = _gap_statistics(gap, head, tail)
-
-    def sums(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-        return np.add.reduceat(values.astype(np.float64), head) if len(head) else np.empty(0)
-
+    day, after = lines.day[at], lines.orders_after[at]
+    new_order, gap = _changed(history.order[rows]), np.zeros(len(key), np.int64)
+    gap[1:] = np.diff(day)
+    new_order[head], gap[head] = True, 0
+    kinds = len(half_lives_days)
+    columns = np.empty((len(key), kinds + len(RECENT_ORDERS) + 6), np.float64)
+    columns[:, :kinds] = np.stack([lines.decays(days)[at] * new_order for days in half_lives_days], axis=1)
+    columns[:, kinds], columns[:, kinds + 1] = new_order, gap > 0
+    columns[:, kinds + 2], columns[:, kinds + 3] = gap, np.square(gap)
+    columns[:, kinds + 4], columns[:, kinds + 5] = history.units[rows], history.amount[rows]
+    for number, many in enumerate(RECENT_ORDERS):
+        columns[:, kinds + 6 + number] = new_order & (after < many)
+    total = np.add.reduceat(columns, head, axis=0) if len(head) else columns
+    gaps = total[:, kinds + 1]
     return Own(
         things=things,
         key=key[head],
         position=(key[head] // things).astype(np.int32),
         thing=(key[head] % things).astype(np.int32),
-        baskets=sums(new_order).astype(np.int32),
+        baskets=total[:, kinds].astype(np.int32),
         lines=(tail - head + 1).astype(np.int32),
-        days=sums(new_day).astype(np.int32),
-        decayed=np.stack([sums(column) for column in weight], axis=1).astype(np.float32),
-        units=sums(history.units[rows]).astype(np.float32),
-        amount=sums(history.amount[rows]).astype(np.float32),
+        days=(gaps + 1).astype(np.int32),
+        decayed=total[:, :kinds].astype(np.float32),
+        units=total[:, kinds + 4].astype(np.float32),
+        amount=total[:, kinds + 5].astype(np.float32),
         first_day=day[head],
         last_day=day[tail],
-        last_gap=gaps[0],
-        gap_spread=gaps[1],
+        last_gap=_last_gaps(gap, head, tail),
+        gap_spread=_spreads(gaps, total[:, kinds + 2], total[:, kinds + 3]),
         orders_after=after[tail],
         orders_known=after[head] + 1,
-        in_recent=np.stack([sums(new_order & (after < many)) for many in RECENT_ORDERS], axis=1).astype(np.int32),
+        in_recent=total[:, kinds + 6 :].astype(np.int32),
     )
 
 
-def _news(key: Long, head: Long, day: Int, order: Int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], Long]:
-    """Where an entry's lines come to another order, to another day, and after how many days."""
-    new_order = np.diff(order, prepend=-1) != 0
-    gap = np.asarray(np.diff(day.astype(np.int64), prepend=day[:1]), np.int64)
-    new_order[head] = True
-    gap[head] = 0
-    new_day = gap > 0
-    new_day[head] = True
-    return new_order, new_day, gap
+def _changed(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """True where a value differs from the one before it; the first is always True."""
+    changed = np.ones(len(values), bool)
+    np.not_equal(values[1:], values[:-1], out=changed[1:])
+    return changed
 
 
-def _gap_statistics(gap: Long, head: Long, tail: Long) -> tuple[Float, Float]:
-    """The last gap above zero of each entry, and the spread of its gaps."""
+def _last_gaps(gap: Long, head: Long, tail: Long) -> Float:
+    """The last gap above zero of each entry, NaN where it has none."""
     if not len(head):
-        return np.empty(0, np.float32), np.empty(0, np.float32)
+        return np.empty(0, np.float32)
     last = np.maximum.accumulate(np.where(gap > 0, np.arange(len(gap)), -1))[tail]
-    last_gap = np.where(last >= head, gap[np.maximum(last, 0)], np.nan)
-    count = np.add.reduceat((gap > 0).astype(np.float64), head)
-    total, squares = np.add.reduceat(gap.astype(np.float64), head), np.add.reduceat(np.square(gap, dtype=float), head)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.sqrt(np.maximum(squares / count - np.square(total / count), 0))
-    return last_gap.astype(np.float32), np.where(count > 1, spread, np.nan).astype(np.float32)
+    return np.where(last >= head, gap[np.maximum(last, 0)], np.nan).astype(np.float32)
+
+
+def _spreads(count: Numbers, total: Numbers, squares: Numbers) -> Float:
+    """Standard deviation from sums over gaps; NaN below two."""
+    some = np.maximum(count, 1)
+    spread = np.sqrt(np.maximum(squares / some - np.square(total / some), 0))
+    return np.where(count > 1, spread, np.nan).astype(np.float32)

@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from features.arrays import open_record, save_record
 from features.history import Float, Int, Purchases
-from features.own import RECENT_ORDERS, Own, own_things
+from features.own import RECENT_ORDERS, Own
 from models.candidates import MODELS, Candidates, Sources
-from models.known import DECAYS, NOW, Known
+from models.known import NOW, Known
 from models.outlooks import TIMING_COLUMNS, Outlooks
 from models.product_facts import LATELY_DAYS, WINDOWS, PlaceFacts
 from models.repurchase import Repurchase
@@ -78,14 +78,13 @@ class RankerFeatures:
         """The features of each candidate, float32 [candidates, COLUMNS]; NaN where a fact does not exist."""
         customer = known.queries.customer[found.query]
         entry = known.own.find(found.query, found.product)
-        categories = known.categories
         columns = [
             *found.score.T, *_relatives(found), known.taste.interest(found.query, found.product),
             np.bitwise_count(found.source), *(column[found.query] for column in self._customers(known, sources)),
             *self._own(known, sources, found, entry), *_products(sources, found.product), *self._places(known, found),
             *_offers(known, sources, found),
-            *_group(known, found, entry, categories.finest, categories.finest_count),
-            *_group(known, found, entry, categories.parent, categories.parent_count), *_brand(known, found),
+            *_group(known, found, entry, known.finest, known.categories.finest),
+            *_group(known, found, entry, known.parent, known.categories.parent), *_brand(known, found),
             *self.outlooks.features(customer, found.product, self.settings.target_days).T,
         ]  # fmt: skip
         matrix = np.empty((len(found), len(COLUMNS)), np.float32)
@@ -126,7 +125,7 @@ class RankerFeatures:
         after = own.orders_after[entry]
         with np.errstate(invalid="ignore", divide="ignore"):
             columns = [
-                orders, *own.decayed[entry].T, *(own.decayed[entry] / _decayed(known)[query]).T, share, since, gap,
+                orders, *own.decayed[entry].T, *(own.decayed[entry] / known.decayed_orders[query]).T, share, since, gap,
                 since / shrunk, own.last_gap[entry], since / own.last_gap[entry], own.gap_spread[entry] / gap, after,
                 after * share, known.today - own.first_day[entry], *own.in_recent[entry].T, own.units[entry] / orders,
                 since / usual, since == _days_since(known)[query],
@@ -169,13 +168,6 @@ def _spread(known: Known, values: Column) -> Float:
 def _days_since(known: Known) -> Float:
     """Days since each query's customer last bought anything."""
     return _spread(known, known.today - known.whole.last_day)
-
-
-def _decayed(known: Known) -> Float:
-    """Decayed orders of each query's customer, float32 [queries, DECAYS]."""
-    decayed = np.ones((known.lines.asked, len(DECAYS)), np.float32)
-    decayed[known.whole.position] = np.maximum(known.whole.decayed, 1e-9)
-    return decayed
 
 
 def _filled(columns: Columns, at: Column, count: int) -> Columns:
@@ -223,9 +215,9 @@ def _offers(known: Known, sources: Sources, found: Candidates) -> Columns:
     return [kind, sources.coming.shops[found.product], now, np.where(kind > 0, ends - known.today, 0)]
 
 
-def _group(known: Known, found: Candidates, own_entry: Column, codes: Int, count: int) -> Columns:
-    """What the customer bought of the candidate's category, or of its parent."""
-    own, mine = own_things(known.lines, codes, max(count, 1), known.half_lives), known.own
+def _group(known: Known, found: Candidates, own_entry: Column, own: Own, codes: Int) -> Columns:
+    """What the customer bought of the candidate's category, or of its parent; `codes` tells that of each product."""
+    mine = known.own
     entry = own.find(found.query, codes[found.product])
     at = np.flatnonzero(entry >= 0)
     entry, query = entry[at], found.query[at]
@@ -233,8 +225,8 @@ def _group(known: Known, found: Candidates, own_entry: Column, codes: Int, count
     part = np.where(own_entry[at] >= 0, mine.decayed[np.maximum(own_entry[at], 0), NOW], 0) if len(mine) else 0
     with np.errstate(invalid="ignore", divide="ignore"):
         columns = [
-            own.baskets[entry], *own.decayed[entry].T, own.decayed[entry, NOW] / _decayed(known)[query, NOW], since,
-            own.mean_gap[entry], since / own.mean_gap[entry], own.last_gap[entry], own.orders_after[entry],
+            own.baskets[entry], *own.decayed[entry].T, own.decayed[entry, NOW] / known.decayed_orders[query, NOW],
+            since, own.mean_gap[entry], since / own.mean_gap[entry], own.last_gap[entry], own.orders_after[entry],
             own.orders_known[entry], *own.in_recent[entry].T, part / np.maximum(own.decayed[entry, NOW], 1e-9),
             _kinds(own, mine, codes)[entry], own.lines[entry] / own.baskets[entry],
         ]  # fmt: skip
@@ -248,10 +240,9 @@ def _kinds(groups: Own, products: Own, codes: Int) -> Int:
 
 
 def _brand(known: Known, found: Candidates) -> Columns:
-    catalog = known.purchases.catalog
-    own = own_things(known.lines, catalog.brand, max(len(catalog.brands), 1), known.half_lives)
-    entry = own.find(found.query, catalog.brand[found.product])
+    own = known.brand
+    entry = own.find(found.query, known.purchases.catalog.brand[found.product])
     at = np.flatnonzero(entry >= 0)
     entry = entry[at]
-    share = own.decayed[entry, NOW] / _decayed(known)[found.query[at], NOW]
+    share = own.decayed[entry, NOW] / known.decayed_orders[found.query[at], NOW]
     return _filled([own.baskets[entry], share, known.today - own.last_day[entry]], at, len(found))

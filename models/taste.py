@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from features.history import Float, Int, Purchases
-from features.own import Lines, own_things
+from features.own import Own
 
 PARENT_WEIGHT, ANY_WEIGHT = 0.05, 0.003  # of the wider category's orders, and of a product of any category
 
@@ -39,23 +39,15 @@ class Taste:
     finest: Float
     parent: Float
 
-    @classmethod
-    def of(cls, lines: Lines, categories: Categories, half_life_days: float) -> Self:
-        whole = own_things(lines, np.zeros(len(lines.purchases.products), np.int32), 1, [half_life_days])
-        orders = np.ones(lines.asked, np.float32)
-        orders[whole.position] = np.maximum(whole.decayed[:, 0], 1e-9)
-
-        def shares(codes: Int, count: int) -> Float:
-            own = own_things(lines, codes, max(count, 1), [half_life_days])
-            table = np.zeros((lines.asked, count + 1), np.float32)
-            table[own.position, own.thing] = own.decayed[:, 0] / orders[own.position]
-            return table
-
-        return cls(categories, shares(categories.finest, categories.finest_count),
-                   shares(categories.parent, categories.parent_count))  # fmt: skip
-
     def interest(self, position: Int, product: Int) -> Float:
         """How much a customer buys of a product's categories, float32 [entries]; never quite zero."""
         finest = self.finest[position, self.categories.finest[product]]
         parent = self.parent[position, self.categories.parent[product]]
         return np.asarray(finest + PARENT_WEIGHT * parent + ANY_WEIGHT, np.float32)
+
+
+def category_shares(own: Own, orders: Float, count: int, span: int) -> Float:
+    """Decayed orders with each of `count` categories ÷ `orders`, float32 [asked, count + 1]; `span` picks the decay."""
+    table = np.zeros((len(orders), count + 1), np.float32)
+    table[own.position, own.thing] = own.decayed[:, span] / orders[own.position]
+    return table
