@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Int = npt.NDArray[np.int32]
 Float = npt.NDArray[np.float32]
 UNKNOWN = -1
+GOLDEN = np.uint32(2654435769)  # 2**32 ÷ the golden ratio: its multiples spread evenly (Knuth)
 EPOCH = date(1970, 1, 1)
 PURCHASE_COLUMNS = [
     "order_id", "product_id", "account_id", "channel", "location_id", "ordered_at", "day", "net_units", "net_amount",
@@ -145,7 +146,15 @@ class Purchases:
 
     def until(self, as_of: date) -> "Purchases":
         """The same history as of an earlier day: later rows, and ids that occur only in them, are gone."""
-        keep = self.day <= day_number(as_of)
+        return self._narrowed_to(self.day <= day_number(as_of), as_of)
+
+    def thinned(self, share: float) -> "Purchases":
+        """About this share of customers, all that each bought, and of orders without one; the same each time."""
+        of_customers, of_orders = (codes.astype(np.uint32) * GOLDEN for codes in (self.customer, self.order))
+        drawn = np.where(self.customer >= 0, of_customers, of_orders) <= np.uint32(share * (2**32 - 1))
+        return self._narrowed_to(drawn, self.as_of)
+
+    def _narrowed_to(self, keep: npt.NDArray[np.bool_], as_of: date) -> "Purchases":
         coded: dict[str, Any] = {}
         used: dict[str, Int] = {}
         for name in ("customer", "product", "location", "channel"):

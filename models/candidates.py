@@ -229,7 +229,7 @@ class Sources:
         first = len(MODELS)
         matrix[:, :first] = pool.score
         matrix[:, first] = known.taste.interest(pool.query, pool.product)
-        matrix[:, first + 1] = self.facts.first_buyers[pool.product]
+        matrix[:, first + 1] = self.facts.first_buyers[pool.product] / max(len(self.purchases.customers), 1)
         if self.coming is not None:
             matrix[:, first + 2] = self.coming.find(known.queries.location[pool.query], pool.product)[0]
         bought = (own.decayed[entry, NOW], own.decayed[entry, NOW - 1], own.baskets[entry],

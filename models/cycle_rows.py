@@ -7,14 +7,13 @@ import numpy.typing as npt
 
 from features.customers import Long
 from features.cycles import MOMENT_COLUMNS, THING_COLUMNS, Cycles, Moments, moment_features, thing_facts
-from features.history import UNKNOWN, Float, Int, Purchases
+from features.history import GOLDEN, UNKNOWN, Float, Int, Purchases
 from models.cycle_prior import typical_gap
 
 Bools = npt.NDArray[np.bool_]
 
 MOST_ROWS = 8_000_000  # of the history that gaps of things are told from and that is learnt from: whole customers
 FOLDS = 2
-GOLDEN = np.uint32(2654435769)  # 2**32 ÷ the golden ratio: its multiples spread evenly (Knuth)
 RECENT_DAYS = 91  # of which later days without a purchase are learnt from: what is asked about looks like these
 JUST_BOUGHT, ANY_DAY, REGULAR_DAY = 0.4, 0.4, 0.2  # shares of the moments learnt from
 WIDE_FACTS = ("elapsed", "bought_28", "bought_91", "purchases", "gap_mean")  # of a product's category

@@ -36,6 +36,7 @@ from models.saved_settings import open_settings, save_settings
 CHUNK = 128  # queries whose candidates are held at once
 LEAST_LABELS = 10  # hits among the candidates of a window, to learn from it
 MOST_CUSTOMERS = 4000  # of a window, drawn at random
+MOST_LINES = 20_000_000  # of a history that past windows are made from: whole customers, drawn at random
 AT_ONCE = 2  # windows, and boosters, that are made side by side
 POOL_SHARE = 0.15  # of what was proposed and not bought, that the choice of candidates is learnt from
 PARTS = ("repeat", "explore")
@@ -86,7 +87,9 @@ class Ranker(Recommender):
 
         The oldest window teaches which candidates to choose, the others how likely they are bought.
         """
-        days = self.settings.target_days
+        days, whole = self.settings.target_days, purchases
+        if len(whole) > MOST_LINES:
+            purchases = whole.thinned(MOST_LINES / len(whole))
         origins = [purchases.as_of - timedelta(days=number * days)
                    for number in range(1, self.settings.label_windows + 2)]  # fmt: skip
         begins = EPOCH + timedelta(days=int(purchases.day.min()))
@@ -107,7 +110,7 @@ class Ranker(Recommender):
             self.windows = [lesson.window for lesson in lessons]
             learnt = pool.map(lambda part: _learnt(lessons, part, self.settings.seed), PARTS)
             self.chances = dict(zip(PARTS, learnt, strict=True))
-        self._fit_stages(purchases, None)
+        self._fit_stages(whole, None)
         return self
 
     def _fit_stages(self, purchases: Purchases, customer: Int | None) -> None:

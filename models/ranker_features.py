@@ -39,7 +39,7 @@ PRODUCT_COLUMNS = (
     "product_repeat_rate", "product_gap", "product_trend", "product_age", "product_price", "product_price_relative",
     "product_shops", "product_category_share",
 )  # fmt: skip
-PLACE_COLUMNS = ("place_buyers", "place_share", "place_days_since", "place_buyers_lately")
+PLACE_COLUMNS = ("place_share", "place_share_lately", "place_size", "place_days_since")
 OFFER_COLUMNS = ("offer", "offer_shops", "offer_now", "offer_days_left")
 GROUP_COLUMNS = (
     "orders", *(f"decayed_{span}" for span in SPANS), "share", "days_since", "gap", "lateness", "last_gap",
@@ -81,8 +81,8 @@ class RankerFeatures:
         columns = [
             *found.score.T, *_relatives(found), known.taste.interest(found.query, found.product),
             np.bitwise_count(found.source), *(column[found.query] for column in self._customers(known, sources)),
-            *self._own(known, sources, found, entry), *_products(sources, found.product), *self._places(known, found),
-            *_offers(known, sources, found),
+            *self._own(known, sources, found, entry), *_products(known, sources, found.product),
+            *self._places(known, found), *_offers(known, sources, found),
             *_group(known, found, entry, known.finest, known.categories.finest),
             *_group(known, found, entry, known.parent, known.categories.parent), *_brand(known, found),
             *self.outlooks.features(customer, found.product, self.settings.target_days).T,
@@ -138,11 +138,12 @@ class RankerFeatures:
         sold = np.flatnonzero(entry >= 0)
         here = entry[sold]
         visitors = np.maximum(facts.place_buyers[location[sold]], 1)
-        columns = _filled([facts.buyers[here], facts.buyers[here] / visitors, known.today - facts.last_day[here],
-                           facts.lately[here]], sold, len(found))  # fmt: skip
+        everyone = max(len(known.purchases.customers), 1)
+        columns = _filled([facts.buyers[here] / visitors, facts.lately[here] / visitors, visitors / everyone,
+                           known.today - facts.last_day[here]], sold, len(found))  # fmt: skip
         unsold = np.flatnonzero((entry < 0) & (location >= 0))
-        for number in (0, 1, 3):
-            columns[number][unsold] = 0
+        columns[0][unsold], columns[1][unsold] = 0, 0
+        columns[2][unsold] = facts.place_buyers[location[unsold]] / everyone
         return columns
 
     def save(self, folder: Path) -> None:
@@ -195,13 +196,16 @@ def _relatives(found: Candidates) -> Columns:
     return shares + ranks
 
 
-def _products(sources: Sources, product: Int) -> Columns:
-    facts = sources.facts
+def _products(known: Known, sources: Sources, product: Int) -> Columns:
+    """Counts of customers are told as shares of all, so that they mean the same in a sample of them."""
+    facts, everyone = sources.facts, max(len(known.purchases.customers), 1)
     first, month = facts.first_buyers[product], facts.buyers[product, WINDOWS.index(LATELY_DAYS)]
     return [
-        *facts.buyers[product].T, facts.owners[product], first, first / np.maximum(month, 1),
+        *facts.buyers[product].T / everyone, facts.owners[product] / everyone, first / everyone,
+        first / np.maximum(month, 1),
         facts.repeat_rate[product], facts.gap_days[product], facts.trend[product], facts.age_days[product],
-        facts.price[product], facts.price_relative[product], facts.shops[product], facts.category_share[product],
+        facts.price[product], facts.price_relative[product],
+        facts.shops[product] / max(len(known.purchases.locations), 1), facts.category_share[product],
     ]  # fmt: skip
 
 
@@ -212,7 +216,8 @@ def _offers(known: Known, sources: Sources, found: Candidates) -> Columns:
     location = known.queries.location[found.query]
     kind, ends = sources.coming.find(location, found.product)
     now, _ = sources.showing.find(location, found.product)
-    return [kind, sources.coming.shops[found.product], now, np.where(kind > 0, ends - known.today, 0)]
+    shops = sources.coming.shops[found.product] / max(sources.coming.locations, 1)
+    return [kind, shops, now, np.where(kind > 0, ends - known.today, 0)]
 
 
 def _group(known: Known, found: Candidates, own_entry: Column, own: Own, codes: Int) -> Columns:
