@@ -64,13 +64,20 @@ class Weeks:
 
     def mean(self, method: str, part: str, metric: str, group: str = "") -> float:
         """NaN where no cut-off has a household of the group with a truth."""
-        means = [np.nanmean(values) for values in self._values(method, part, metric, group) if _any(values)]
-        return float(np.mean(means)) if means else float("nan")
+        return (
+            float(np.mean(means)) if (means := list(self.by_cutoff(method, part, metric, group).values())) else np.nan
+        )
+
+    def by_cutoff(self, method: str, part: str, metric: str, group: str = "") -> dict[str, float]:
+        """The mean over households of each cut-off that has any of the group with a truth."""
+        each = zip(self.weeks, self._values(method, part, metric, group), strict=True)
+        return {
+            week.cutoff.isoformat(): float(np.nanmean(values)) for week, values in each if not np.isnan(values).all()
+        }
 
     def interval(self, method: str, part: str, metric: str, group: str = "") -> tuple[float, float]:
         """Bounds of 95 % of the mean."""
-        low, high = np.nanpercentile(self.drawn(method, part, metric, group), [2.5, 97.5])
-        return float(low), float(high)
+        return bounds(self.drawn(method, part, metric, group))
 
     def drawn(self, method: str, part: str, metric: str, group: str = "") -> Numbers:
         """The mean in each round of drawing the households again, float64 [rounds]."""
@@ -93,8 +100,7 @@ class Weeks:
         mean, other = (self.mean(name, part, metric) for name in (method, best))
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn = self.drawn(method, part, metric) / self.drawn(best, part, metric) - 1
-            low, high = np.nanpercentile(drawn, [2.5, 97.5])
-        return Gain(part, metric, best, mean, other, mean / other - 1 if other else np.nan, float(low), float(high))
+        return Gain(part, metric, best, mean, other, mean / other - 1 if other else np.nan, *bounds(drawn))
 
     def _values(self, method: str, part: str, metric: str, group: str) -> list[Numbers]:
         """One array per cut-off, NaN also outside the group."""
@@ -106,5 +112,9 @@ class Weeks:
         return found
 
 
-def _any(values: Numbers) -> bool:
-    return bool((~np.isnan(values)).any())
+def bounds(drawn: Numbers) -> tuple[float, float]:
+    """Between which 95 % of the rounds lie; NaN where a round has no figure, as with very few households."""
+    if not np.isfinite(drawn).all():
+        return float("nan"), float("nan")
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)

@@ -90,4 +90,5 @@ def _some(purchases: Purchases, rows: Bools) -> Purchases:
 def _by_day(day: Int, order: Int) -> Int:
     """Numbers of orders that rise with moved days, and as before within a day."""
     key = day.astype(np.int64) * (int(order.max(initial=0)) + 1) + order
-    return np.unique(key, return_inverse=True)[1].astype(np.int32)
+    number: Int = np.unique(key, return_inverse=True)[1].astype(np.int32)
+    return number
