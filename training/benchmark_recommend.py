@@ -16,7 +16,7 @@ from features.progress import Progress, silent
 from features.workspace import Snapshot, Workspace
 from models.recommenders import RECOMMENDERS
 from models.settings import RecommendSettings
-from training.benchmark_page import percent, shown, table
+from training.benchmark_page import shown, table
 from training.household_scores import Week, Weeks
 from training.next_basket import hide_last_baskets
 from training.progress import showing_progress
@@ -65,18 +65,16 @@ def next_week(
     load: Load, weeks: Sequence[date], settings: RecommendSettings, names: Iterable[str] = METHODS,
     progress: Progress = silent, bars: Bars = NEXT_WEEK_BARS,
 ) -> Result:  # fmt: skip
-    """Next week's purchases and first baskets, candidates, chances and the nature of lists, at each cut-off."""
+    """Next week's purchases and first baskets, candidates, chances and the nature of lists, at each cut-off.
+
+    After the last cut-off, those of STEADY that are judged learn again a week later, to see what stays of their lists.
+    """
     judged = judge_weeks(load, weeks, settings, names, progress)
     figures = {"settings": settings.model_dump(mode="json"), **judged_figures(judged, settings.seed, bars)}
+    steady = [name for name in STEADY if judged.shown and name in judged.shown.lists]
+    if judged.shown and steady:
+        figures["steadiness"] = stability(judged.shown, load, settings, steady)
     return figures, judged_text(figures)
-
-
-def steadiness(load: Load, week: date, settings: RecommendSettings, names: Iterable[str] = STEADY) -> Result:
-    """How much of a household's list stays from one week to the next."""
-    shares = stability(load, week, settings, names)
-    return {"week": week.isoformat(), "stays": shares}, table(
-        ["method", "of the first 10 places stay"], [[name, percent(share)] for name, share in shares.items()]
-    )
 
 
 def next_basket(purchases: Purchases, settings: RecommendSettings, names: Iterable[str] = METHODS) -> Result:
@@ -131,8 +129,6 @@ def main() -> None:
     with showing_progress() as progress:
         if chosen.part == "next-week":
             _, text = next_week(load, chosen.weeks, settings, chosen.methods, progress)
-        elif chosen.part == "steadiness":
-            _, text = steadiness(load, chosen.weeks[0], settings, chosen.methods)
         elif chosen.part == "next-basket":
             _, text = next_basket(load(eve), settings, chosen.methods)
         else:
@@ -142,7 +138,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.benchmark_recommend", description=__doc__)
-    parts = ("next-week", "steadiness", "next-basket", "cost")
+    parts = ("next-week", "next-basket", "cost")
     parser.add_argument("part", choices=parts, nargs="?", default=parts[0])
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--recipe", default="complete-journey")

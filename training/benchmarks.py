@@ -35,7 +35,6 @@ from training.benchmark_recommend import (
     loader,
     next_basket,
     next_week,
-    steadiness,
 )
 from training.forecast_backtest import backtest_forecast, judged
 from training.progress import showing_progress
@@ -47,7 +46,6 @@ from training.scoreboard import Scoreboard
 from training.timing_backtest import timing_figures
 
 FORECAST_METRICS = ("wape", "rmsse", "bias", "pinball")
-STEADY_WEEK = TEST_WEEKS[-1]
 # Report only: nothing was chosen by looking at these.
 FORECAST_CUTOFFS = (date(2017, 11, 6), date(2017, 12, 4))
 M5_CUTOFFS = (date(2016, 3, 28), date(2016, 4, 25))
@@ -69,10 +67,7 @@ def recommend(data: Path | None, work: Path) -> tuple[Any, str]:
     load = loader(_ingested("complete-journey", None, work))
     settings = load_recipe("complete-journey").recommend
     with showing_progress() as progress:
-        figures, text = next_week(load, TEST_WEEKS, settings, progress=progress)
-    steady, stays = steadiness(load, STEADY_WEEK, settings)
-    title = f"How much of a list stays from the week of {STEADY_WEEK} to the next, everything learnt anew:"
-    return {**figures, "steadiness": steady}, f"{text}\n\n{title}\n\n{stays}"
+        return next_week(load, TEST_WEEKS, settings, progress=progress)
 
 
 def last_baskets(data: Path | None, work: Path) -> tuple[Any, str]:

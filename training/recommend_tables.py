@@ -172,4 +172,8 @@ def judged_text(figures: dict[str, Any]) -> str:
     if figures["chances"]:
         parts += ["The ranker's chances, and what came of them:", calibration_table(figures["chances"])]
     parts += [f"What the first {SHOWN} places are like:", beyond_table(figures["beyond"])]
+    if figures.get("steadiness"):
+        rows_of_it = [[name, percent(share)] for name, share in figures["steadiness"].items()]
+        parts += [f"How much of the first {SHOWN} places of the last cut-off stays a week later, all learnt anew:",
+                  table(["method", "stays"], rows_of_it)]  # fmt: skip
     return "\n\n".join(parts)

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from features.history import Purchases
+from features.history import Ids, Purchases
 from features.progress import Progress, silent
-from models.contracts import Queries, Recommender, Scored
+from models.contracts import Bools, Queries, Recommender, Scored
 from models.ranker import Ranker
 from models.ranking import one_after_another, pairs
 from models.settings import RecommendSettings
@@ -27,6 +27,17 @@ BOUGHT = "what they bought"
 Load = Callable[[date], Purchases]
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The lists of one cut-off by method, SHOWN places each; queries number `households`, of which some were known."""
+
+    cutoff: date
+    households: list[str]
+    known: Bools
+    products: Ids
+    lists: dict[str, Scored]
+
+
 @dataclass
 class Judged:
     """weeks    metrics of the next week's purchases, by household
@@ -34,6 +45,7 @@ class Judged:
     candidates  recall of the ranker's first stage, one entry per cut-off
     chances     the ranker's, and whether they came true, of products owned and of others
     beyond      figures of the lists by method, one entry per cut-off; BOUGHT: of the purchases themselves
+    shown       the lists of the last cut-off
     """
 
     weeks: list[Week] = field(default_factory=list)
@@ -41,6 +53,7 @@ class Judged:
     candidates: list[Figures] = field(default_factory=list)
     chances: dict[str, Told] = field(default_factory=lambda: {"owned": Told.nothing(), "never bought": Told.nothing()})
     beyond: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    shown: Shown | None = None
 
 
 def judge_weeks(
@@ -55,25 +68,32 @@ def judge_weeks(
         for cutoff in cutoffs:
             question = ask(load, cutoff, settings)
             baskets = first_baskets(question, load(cutoff + timedelta(days=AHEAD_DAYS - 1)))
-            groups = question.customer_groups() | question.shop_groups()
-            judged.weeks.append(Week(cutoff, question.households, groups))
-            judged.baskets.append(Week(cutoff, baskets.households))
+            shown = _begin(judged, question, baskets)
             shelf = Shelf.of(question.history)
-            judged.beyond.setdefault(BOUGHT, []).append(
-                list_figures(question.truth_query, question.truth_product, shelf)
-            )
+            bought = list_figures(question.truth_query, question.truth_product, shelf)
+            judged.beyond.setdefault(BOUGHT, []).append(bought)
             for name, model in fitted(methods, question.history, settings):
                 answers = answers_of(question, model, settings, max(PLACES))
                 judged.weeks[-1].add(name, measured(question, answers.lists, PLACES))
                 if len(baskets):
                     judged.baskets[-1].add(name, measured(baskets, {"all": filled(baskets, model)}, PLACES))
-                top = answers.lists["all"].top(SHOWN)
+                top = shown[name] = answers.lists["all"].top(SHOWN)
                 judged.beyond.setdefault(name, []).append(list_figures(top.query, top.product, shelf))
                 if isinstance(model, Ranker):
                     judged.candidates.append(candidate_figures(question, model.candidates(question.queries)))
                     _add_chances(judged.chances, question, answers)
                 step.advance()
     return judged
+
+
+def _begin(judged: Judged, question: Question, baskets: Question) -> dict[str, Scored]:
+    """Make room for a cut-off; returns the lists to be filled in."""
+    groups = question.customer_groups() | question.shop_groups()
+    judged.weeks.append(Week(question.cutoff, question.households, groups))
+    judged.baskets.append(Week(question.cutoff, baskets.households))
+    known = question.queries.customer >= 0
+    judged.shown = Shown(question.cutoff, question.households, known, question.history.products, {})
+    return judged.shown.lists
 
 
 def filled(question: Question, model: Recommender, places: int = max(PLACES)) -> Scored:
@@ -92,24 +112,20 @@ def _add_chances(chances: dict[str, Told], question: Question, answers: Answers)
         chances[name].add(said.score[part], bought[part])
 
 
-def stability(load: Load, cutoff: date, settings: RecommendSettings, names: Iterable[str]) -> dict[str, float]:
-    """Share of the first SHOWN places that the same household is shown again a week later, all learnt anew.
-
-    Asked about are the households active in the week from `cutoff`, as known before it and at its end.
-    """
-    question, names = ask(load, cutoff, settings), list(names)
-    first = {name: filled(question, model, SHOWN) for name, model in fitted(names, question.history, settings)}
-    later = Question.of_nobody(cutoff + timedelta(days=7), load(cutoff + timedelta(days=6)), settings)
-    customer = later.history.customers.codes(question.households)
-    known = np.flatnonzero((question.queries.customer >= 0) & (customer >= 0))
+def stability(shown: Shown, load: Load, settings: RecommendSettings, names: Iterable[str]) -> dict[str, float]:
+    """Share of the first SHOWN places that the same household is shown again a week later, all learnt anew."""
+    cutoff = shown.cutoff + timedelta(days=7)
+    later = Question.of_nobody(cutoff, load(cutoff - timedelta(days=1)), settings)
+    customer = later.history.customers.codes(shown.households)
+    known = np.flatnonzero(shown.known & (customer >= 0))
     customer = customer[known]
     again = replace(later, queries=Queries.of_customers(customer, later.customers.home_location[customer]))
-    code = later.history.products.codes(question.history.products.values)
-    place = np.full(len(question), -1, np.int32)
+    code = later.history.products.codes(shown.products.values)
+    place = np.full(len(shown.households), -1, np.int32)
     place[known] = np.arange(len(known))
     shares = {}
     for name, model in fitted(names, later.history, settings):
-        before = first[name]
+        before = shown.lists[name]
         kept = place[before.query] >= 0
         moved = Scored(place[before.query[kept]], code[before.product[kept]], before.score[kept])
         shares[name] = float(overlap(moved, filled(again, model, SHOWN), again.products, SHOWN).mean())

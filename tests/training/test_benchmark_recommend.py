@@ -14,9 +14,9 @@ from models.settings import RecommendSettings
 from tests.fixtures import tiny_models
 from training import benchmark_page, next_basket
 from training.benchmark_recommend import next_basket as last_baskets
-from training.benchmark_recommend import next_week, steadiness
+from training.benchmark_recommend import next_week
 from training.recommend_tables import verdict_table
-from training.recommend_weeks import BOUGHT, judge_weeks
+from training.recommend_weeks import BOUGHT, judge_weeks, stability
 
 WEEKS = [date(2024, 4, 15), date(2024, 4, 22)]
 SETTINGS = RecommendSettings(label_windows=1, candidates=20)
@@ -87,10 +87,22 @@ def test_what_follows_the_first_baskets_changes_no_figure() -> None:
         assert np.array_equal(values, other.weeks[0].values[key], equal_nan=True)
 
 
-def test_popular_lists_hardly_change_from_week_to_week() -> None:
-    figures, text = steadiness(load, WEEKS[0], SETTINGS, ["popular", "personal"])
-    assert 0.5 < figures["stays"]["popular"] <= 1
-    assert "of the first 10 places stay" in text
+def test_popular_lists_hardly_change_from_week_to_week(judged: tuple[dict[str, Any], str]) -> None:
+    figures, text = judged
+    assert set(figures["steadiness"]) == set(METHODS)
+    assert 0.5 < figures["steadiness"]["popular"] <= 1
+    assert "stays a week later" in text
+
+
+def test_lists_of_a_history_that_does_not_go_on_stay_whole() -> None:
+    """A week later no more is known than before."""
+    shown = judge_weeks(load, WEEKS[:1], SETTINGS, ["items"]).shown
+
+    def ended(as_of: date) -> Purchases:
+        return tiny_models.purchases(min(as_of, WEEKS[0] - timedelta(days=1)))
+
+    assert shown is not None
+    assert stability(shown, ended, SETTINGS, ["items"]) == {"items": 1.0}
 
 
 def test_last_baskets_are_asked_with_days_moved_and_as_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
