@@ -60,7 +60,9 @@ class Weeks:
 
     @property
     def methods(self) -> list[str]:
-        return list(dict.fromkeys(method for week in self.weeks for method, _, _ in week.values))
+        """In the order judged, the ranker last: it is fitted first, since others are its sources."""
+        found = dict.fromkeys(method for week in self.weeks for method, _, _ in week.values)
+        return sorted(found, key=lambda name: name == "ranker")
 
     def mean(self, method: str, part: str, metric: str, group: str = "") -> float:
         """NaN where no cut-off has a household of the group with a truth."""

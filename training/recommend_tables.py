@@ -104,9 +104,9 @@ def beyond_table(beyond: dict[str, dict[str, float]]) -> str:
 
 
 def beyond_figures(judged: Judged) -> dict[str, dict[str, float]]:
-    """The mean over cut-offs of every figure."""
-    return {method: {name: float(np.mean([week[name] for week in weeks])) for name in BEYOND}
-            for method, weeks in judged.beyond.items()}  # fmt: skip
+    """The mean over cut-offs of every figure, the ranker last."""
+    return {method: {name: float(np.mean([week[name] for week in judged.beyond[method]])) for name in BEYOND}
+            for method in sorted(judged.beyond, key=lambda name: name == "ranker")}  # fmt: skip
 
 
 # Of calibration, and how many digits are shown.
