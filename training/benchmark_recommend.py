@@ -73,7 +73,8 @@ def next_week(
     figures = {"settings": settings.model_dump(mode="json"), **judged_figures(judged, settings.seed, bars)}
     steady = [name for name in STEADY if judged.shown and name in judged.shown.lists]
     if judged.shown and steady:
-        figures["steadiness"] = stability(judged.shown, load, settings, steady)
+        stays = stability(judged.shown, load, settings, steady)
+        figures["steadiness"] = {name: stays[name] for name in steady}
     return figures, judged_text(figures)
 
 

@@ -88,12 +88,15 @@ class Question:
         return {"cold": ~known, "light": known & (baskets < middle), "heavy": known & (baskets >= middle)}
 
     def shop_groups(self) -> dict[str, Bools]:
-        """By the size of the usual shop: thirds of those asked about, by the orders of their shop in the history."""
+        """By the size of the usual shop: thirds of those asked about, by the orders of their shop in the history.
+
+        Nothing where their shops are of fewer than three sizes.
+        """
         location = self.queries.location
         orders = np.unique(np.stack([self.history.location, self.history.order]), axis=1)[0]
         size = np.bincount(orders[orders >= 0], minlength=len(self.history.locations))
         placed = location >= 0
-        if not placed.any():
+        if len(np.unique(size[location[placed]])) < 3:
             return {}
         of_customer = np.where(placed, size[np.maximum(location, 0)], -1)
         low, high = np.quantile(of_customer[placed], [1 / 3, 2 / 3])

@@ -54,8 +54,9 @@ def test_shops_are_as_large_as_all_orders_in_them_anonymous_ones_too() -> None:
         "small shop": {"r"}, "middle shop": {"q"}, "large shop": {"p"}}  # fmt: skip
 
 
-def test_a_stranger_is_in_no_shop() -> None:
+def test_strangers_and_those_of_a_single_shop_are_in_no_group_of_shops() -> None:
     assert asked({("new", "a"): [60], ("old", "a"): [1]}).shop_groups() == {}
+    assert asked({("one", "a"): [1, 60], ("two", "a"): [2, 60], ("three", "a"): [3, 60]}).shop_groups() == {}
 
 
 def test_a_household_counts_in_a_part_only_where_it_has_a_truth_there() -> None:
