@@ -15,6 +15,7 @@ from tests.fixtures import tiny_models
 from training import benchmark_page, next_basket
 from training.benchmark_recommend import next_basket as last_baskets
 from training.benchmark_recommend import next_week
+from training.benchmarks import BENCHMARKS
 from training.recommend_tables import verdict_table
 from training.recommend_weeks import BOUGHT, judge_weeks, stability
 
@@ -132,3 +133,10 @@ def test_figures_and_tables_are_written_between_the_markers_of_their_name(tmp_pa
     assert "old" not in written
     assert written.index("| x | 0.5 |") < written.index("After.") < written.index("<!-- two -->\n`make bench ARGS=two`")
     assert json.loads((tmp_path / "benchmarks" / "one.json").read_text("utf-8"))["figures"] == {"figure": 1}
+
+
+def test_what_the_makefile_runs_are_benchmarks() -> None:
+    lines = (Path(__file__).parents[2] / "Makefile").read_text("utf-8").splitlines()
+    named = [word for line in lines if "training.benchmarks" in line
+             for word in line.split("training.benchmarks")[1].split() if not word.startswith("$")]  # fmt: skip
+    assert {"recommend", "next-basket", "recommend-cost", "timing"} <= set(named) <= set(BENCHMARKS)
