@@ -1,7 +1,7 @@
 # make demo      the main job: ingest, train, backtest, release, serve, ask      (make demo ARGS=--exit ends after it)
 # make test      every test
 # make check     formatting, lint, types, import rules, doctests
-# make bench     the long measurements, into docs/benchmarks/     (make bench-ingest: ingest at chain size alone)
+# make bench     the long measurements, into docs/benchmarks/     (make bench-ingest, make bench-recommend: those alone)
 # make references compare with other libraries, in an environment of their own
 # make serve     the released models on localhost:3000
 # make lock      resolve the dependencies again
@@ -14,7 +14,7 @@ READY := .venv/ready
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = 1
 
-.PHONY: demo test check references bench bench-ingest serve lock clean
+.PHONY: demo test check references bench bench-ingest bench-recommend serve lock clean
 
 demo: $(READY)
 	$(BIN)/onebasket demo $(ARGS)
@@ -43,6 +43,9 @@ bench: $(READY)
 
 bench-ingest: $(READY)
 	$(BIN)/python -m training.benchmarks ingest ingest-scale sample-truth $(ARGS)
+
+bench-recommend: $(READY)
+	$(BIN)/python -m training.benchmarks recommend next-basket recommend-cost timing $(ARGS)
 
 serve: $(READY)
 	$(BIN)/onebasket serve $(ARGS)

@@ -147,7 +147,8 @@ def recalibration(chance: Float, bought: Bools, rounds: int = 25) -> tuple[float
     """
     logit = np.log(chance.astype(np.float64) / (1 - chance.astype(np.float64)))
     columns = np.stack([np.ones(len(logit)), logit], axis=1)
-    beta = np.array([0.0, 1.0])
+    share = bought.mean()
+    beta = np.array([np.log(share / (1 - share)), 0.0])  # from there Newton's steps do not overshoot
     for _ in range(rounds):
         expected = 1 / (1 + np.exp(-columns @ beta))
         curvature = (columns * (expected * (1 - expected))[:, None]).T @ columns
