@@ -27,7 +27,7 @@ from features.joined_accounts import NOBODY_JOINED, JoinedAccounts
 from features.progress import Progress, silent
 from models.buy_again import BuyAgain
 from models.contracts import Bools, Queries, Query, Recommendation, Recommender, Scored
-from models.items import Items, only_anchor, only_basket
+from models.items import Items, only_anchor
 from models.popular import Popular
 from models.ranker import Ranker
 from models.ranking import one_after_another
@@ -35,6 +35,7 @@ from models.reasons import Language, Reason
 from models.recommenders import RECOMMENDERS, make_recommender
 from models.settings import RecommendSettings
 from models.trending import Trending
+from models.with_basket import WithBasket
 
 Surface = Literal["for-you", "buy-again", "with-basket", "similar", "trending"]
 SURFACES: tuple[Surface, ...] = get_args(Surface)
@@ -42,6 +43,7 @@ CHUNK_CUSTOMERS = 1000
 ACCOUNTS = "accounts"  # which account is whose; bundles of before have no such folder
 PARTS: dict[str, type[Recommender]] = {
     "popular": Popular, "trending": Trending, "items": Items, "buy-again": BuyAgain,
+    "with-basket": WithBasket,
 }  # fmt: skip
 
 
@@ -91,7 +93,7 @@ class Surfaces:
             step.advance()
             shared = made._shared()
             for name, kind in PARTS.items():
-                made.models[name] = shared[name] if name in shared else kind(settings).fit(purchases)
+                made.models[name] = shared[name] if name in shared else made._fit_part(kind)
                 step.advance()
         return made
 
@@ -106,6 +108,10 @@ class Surfaces:
             self.notes.append(f"the ranker learnt from {len(main.windows)} of {self.settings.label_windows} windows: "
                               "the history before the others is too short or too thin")  # fmt: skip
         return main
+
+    def _fit_part(self, kind: type[Recommender]) -> Recommender:
+        part = kind(self.settings)
+        return part.fit(self.purchases, self._lent()) if isinstance(part, WithBasket) else part.fit(self.purchases)
 
     def answer(
         self, surface: Surface, queries: Sequence[Query], limit: int, allowed: Bools | None = None
@@ -174,7 +180,7 @@ class Surfaces:
     def _stages(self, surface: Surface, queries: Queries) -> list[tuple[Recommender, Queries]]:
         main, popular = (self.models["main"], queries), (self.models["popular"], queries)
         items = self.models["items"]
-        with_basket = (items, only_basket(queries))
+        with_basket = (self.models["with-basket"], queries)
         if surface == "trending":
             return [(self.models["trending"], queries), popular]
         if surface == "buy-again":
@@ -189,6 +195,10 @@ class Surfaces:
         """Parts that the released recommender holds as its own sources."""
         main = self.models["main"]
         return main.proposers.models if isinstance(main, Ranker) else {}
+
+    def _lent(self) -> dict[str, Recommender]:
+        """Models that parts need not hold themselves."""
+        return {**self._shared(), **{name: self.models[name] for name in ("popular", "items") if name in self.models}}
 
     def save(self, folder: Path) -> None:
         """Write everything as plain files into `folder`."""
@@ -214,7 +224,12 @@ class Surfaces:
         opened.models = {"main": main}
         for name, kind in PARTS.items():
             shared = opened._shared()
-            opened.models[name] = shared[name] if name in shared else kind.open(folder / name, opened.purchases)
+            if name in shared:
+                opened.models[name] = shared[name]
+            elif kind is WithBasket:
+                opened.models[name] = WithBasket.open(folder / name, opened.purchases, opened._lent())
+            else:
+                opened.models[name] = kind.open(folder / name, opened.purchases)
         return opened
 
 
