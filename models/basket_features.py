@@ -101,7 +101,7 @@ class BasketSources:
             *self._basket_columns(asked, query, product),
             *self._own_columns(asked, query, product),
             np.where(stranger, np.float32(np.nan), _entries(asked.evidence, query, product)),
-            self._popularity(asked.known.queries, query, product),
+            self.models["popular"].share_of(asked.known.queries, query, product),
             *(getattr(self.facts, name)[product] for name in COLUMNS[-7:]),
         ]
         return np.stack([np.asarray(column, np.float32) for column in columns], axis=1)
@@ -145,15 +145,6 @@ class BasketSources:
         entry = own.find(lines.position, lines.product)
         total = np.bincount(entry, alike / np.sqrt(np.maximum(np.diff(basket.indptr)[lines.position], 1)), len(own))
         return total.astype(np.float32)
-
-    def _popularity(self, queries: Queries, query: Int, product: Int) -> Float:
-        share = np.empty(len(query), np.float32)
-        places, which = np.unique(np.stack([queries.location, queries.channel], axis=1), axis=0, return_inverse=True)
-        of_entry = which.ravel()[query]
-        for number, place in enumerate(places.tolist()):
-            at = np.flatnonzero(of_entry == number)
-            share[at] = self.models["popular"].share(*place)[product[at]]
-        return share
 
     def save(self, folder: Path, shared: dict[str, Recommender]) -> None:
         """Write everything but the models in `shared`."""

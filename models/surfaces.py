@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from features.arrays import open_json, save_json
 from features.bundled_history import open_purchases, save_purchases
-from features.customers import customers_of
+from features.customers import customers_of, owned_of
 from features.errors import HistoryError
 from features.history import UNKNOWN, Int, Purchases
 from features.joined_accounts import NOBODY_JOINED, JoinedAccounts
@@ -28,12 +28,14 @@ from features.progress import Progress, silent
 from models.buy_again import BuyAgain
 from models.contracts import Bools, Queries, Query, Recommendation, Recommender, Scored
 from models.items import Items, only_anchor
+from models.mix import DEPTH, mixed, mixes
 from models.popular import Popular
 from models.ranker import Ranker
 from models.ranking import one_after_another
 from models.reasons import Language, Reason
 from models.recommenders import RECOMMENDERS, make_recommender
 from models.settings import RecommendSettings
+from models.substitutes import Substitutes
 from models.trending import Trending
 from models.with_basket import WithBasket
 
@@ -43,8 +45,10 @@ CHUNK_CUSTOMERS = 1000
 ACCOUNTS = "accounts"  # which account is whose; bundles of before have no such folder
 PARTS: dict[str, type[Recommender]] = {
     "popular": Popular, "trending": Trending, "items": Items, "buy-again": BuyAgain,
-    "with-basket": WithBasket,
+    "with-basket": WithBasket, "similar": Substitutes,
 }  # fmt: skip
+
+BORROWERS = (WithBasket, Substitutes)  # parts that take other parts as they are
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ class Surfaces:
 
     def _fit_part(self, kind: type[Recommender]) -> Recommender:
         part = kind(self.settings)
-        return part.fit(self.purchases, self._lent()) if isinstance(part, WithBasket) else part.fit(self.purchases)
+        return part.fit(self.purchases, self._lent()) if isinstance(part, BORROWERS) else part.fit(self.purchases)
 
     def answer(
         self, surface: Surface, queries: Sequence[Query], limit: int, allowed: Bools | None = None
@@ -157,7 +161,11 @@ class Surfaces:
     def rank(self, surface: Surface, queries: Queries, limit: int) -> Answers:
         """Ask the surface's models one after another until each list is full."""
         stages = self._stages(surface, queries)
-        joined, origin = self._filled(stages, len(queries) * limit, limit)
+        deep = limit * DEPTH if surface == "for-you" and mixes(self.settings) else limit
+        joined, origin = self._filled(stages, len(queries) * deep, deep)
+        if deep > limit:
+            shown = self._mixed(queries, joined, limit)
+            joined, origin = Scored(joined.query[shown], joined.product[shown], joined.score[shown]), origin[shown]
         sources, reasons = [""] * len(origin), cast("list[Reason]", [None] * len(origin))
         for number in np.unique(origin).tolist():
             model, asked = stages[number]
@@ -166,6 +174,12 @@ class Surfaces:
             for index, source, reason in zip(where.tolist(), *model.said(asked, part), strict=True):
                 sources[index], reasons[index] = source, reason
         return Answers(joined, sources, reasons)
+
+    def _mixed(self, queries: Queries, ranked: Scored, limit: int) -> Bools:
+        """Which entries of deeper lists are shown, for the mix that the settings ask for."""
+        owned = owned_of(self.purchases, self.settings.half_life_days)
+        new = owned.find(queries.customer[ranked.query], ranked.product) < 0
+        return mixed(ranked, new, self.purchases.catalog.finest[ranked.product], limit, self.settings)
 
     def _filled(self, stages: list[tuple[Recommender, Queries]], wanted: int, limit: int) -> tuple[Scored, Int]:
         """The stages' lists one after another, and the stage of each entry; none is asked once all lists are full."""
@@ -188,7 +202,7 @@ class Surfaces:
         if surface == "with-basket":
             return [with_basket, main, popular]
         if surface == "similar":
-            return [(items, only_anchor(queries)), with_basket, popular]
+            return [(self.models["similar"], queries), (items, only_anchor(queries)), with_basket, popular]
         return [main, with_basket, popular]
 
     def _shared(self) -> dict[str, Recommender]:
@@ -226,8 +240,8 @@ class Surfaces:
             shared = opened._shared()
             if name in shared:
                 opened.models[name] = shared[name]
-            elif kind is WithBasket:
-                opened.models[name] = WithBasket.open(folder / name, opened.purchases, opened._lent())
+            elif issubclass(kind, BORROWERS):
+                opened.models[name] = kind.open(folder / name, opened.purchases, opened._lent())
             else:
                 opened.models[name] = kind.open(folder / name, opened.purchases)
         return opened

@@ -16,7 +16,7 @@ import numpy as np
 
 from features.arrays import open_json, save_json
 from features.customers import Long, owned_of
-from features.history import Float, Ids, Int, Purchases, day_number
+from features.history import Float, Int, Purchases, day_number, recoded
 from models.basket_features import COLUMNS, BasketSources
 from models.boosters import LEARNING, THREADS, open_booster, save_booster
 from models.contracts import Bools, Queries, Recommender, Scored, ranked
@@ -192,11 +192,6 @@ def _drawn(purchases: Purchases, after_day: int, random: np.random.Generator) ->
         basket = random.choice(basket, MOST_BASKETS, replace=False)
         rows = rows[np.isin(purchases.order[rows], basket)]
     return rows[np.lexsort((random.random(len(rows)), purchases.order[rows]))]
-
-
-def recoded(ids: Ids, into: Ids, codes: Int) -> Int:
-    """The codes in other ids; -1 for what those do not hold."""
-    return np.append(into.codes(ids.values), np.int32(-1))[codes].astype(np.int32)
 
 
 def _chunks(queries: Queries) -> Iterator[tuple[Int, Queries]]:
