@@ -69,6 +69,15 @@ class Ids:
         return np.fromiter((self.code(value) for value in values), np.int32, len(values))
 
 
+def recoded(ids: Ids, into: Ids, codes: Int) -> Int:
+    """The codes that other ids give the same things; -1 for what those do not hold.
+
+    >>> recoded(Ids(["a", "b"]), Ids(["b", "c"]), np.array([0, 1, -1], np.int32)).tolist()
+    [-1, 0, -1]
+    """
+    return np.append(into.codes(ids.values), np.int32(UNKNOWN))[codes].astype(np.int32)
+
+
 @dataclass(frozen=True)
 class Catalog:
     """What each product is, aligned to a list of product ids.

@@ -131,6 +131,16 @@ class Popular(Recommender):
                 share = _shrunk(self.at_both, self._both(location, channel), share, PRIOR_BUYERS)
         return share
 
+    def share_of(self, queries: Queries, query: Int, product: Int) -> Numbers:
+        """Estimated share of buyers at each entry's query's place, float64 [entries]."""
+        share = np.empty(len(query))
+        places, which = np.unique(np.stack([queries.location, queries.channel], axis=1), axis=0, return_inverse=True)
+        of_entry = which.ravel()[query]
+        for number, place in enumerate(places.tolist()):
+            at = np.flatnonzero(of_entry == number)
+            share[at] = self.share(*place)[product[at]]
+        return share
+
     def _both(self, location: int, channel: int) -> int:
         return location * len(self.purchases.channels) + channel
 
