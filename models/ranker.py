@@ -40,12 +40,12 @@ MOST_LINES = 20_000_000  # of a history that past windows are made from: whole c
 AT_ONCE = 2  # windows, and boosters, that are made side by side
 POOL_SHARE = 0.15  # of what was proposed and not bought, that the choice of candidates is learnt from
 PARTS = ("repeat", "explore")
-SHARES = {"repeat": 0.35, "explore": 0.25}  # of candidates that were not bought, that are learnt from
+WINDOW_ROWS = 150_000  # of a window, about: of candidates that were not bought as many are drawn as that leaves
 TREES = {"repeat": 170, "explore": 100}
-PARAMETERS: dict[str, dict[str, Any]] = {
-    "repeat": {**LEARNING, "learning_rate": 0.07, "num_leaves": 31, "feature_fraction": 0.35},
-    "explore": {**LEARNING, "learning_rate": 0.07, "num_leaves": 31, "feature_fraction": 0.35, "min_data_in_leaf": 200},
-}
+LEAVES_OF = {"repeat": 100, "explore": 200}  # rows in a leaf, at least, where there are many
+FEW_ROWS = 400_000  # with fewer, the newest window says how many trees are enough
+PATIENCE = 15  # trees without a better newest window
+PARAMETERS: dict[str, Any] = {**LEARNING, "learning_rate": 0.07, "num_leaves": 31, "feature_fraction": 0.35}
 
 
 @dataclass(frozen=True)
@@ -163,13 +163,13 @@ class Ranker(Recommender):
         earlier.cycle, earlier.chooser = self.cycle, self.chooser
         earlier._fit_stages(history, asked)
         random = np.random.default_rng([self.settings.seed, day_number(origin), 1])
+        share = min(WINDOW_ROWS / (len(asked) * self.settings.candidates), 1.0)
         columns = []
         for _, queries in earlier._chunks(Queries.of_customers(asked)):
             known = earlier.proposers.known(queries)
             found = earlier.proposers.gather(known, self.settings.candidates)
             label = _bought(queries, found, truth, len(history.products))
             owned = known.own.find(found.query, found.product) >= 0
-            share = np.where(owned, SHARES["repeat"], SHARES["explore"])
             keep = np.flatnonzero(label | (random.random(len(label)) < share))
             weight = np.where(label, 1, 1 / share)[keep].astype(np.float32)
             matrix = earlier.features.matrix(known, earlier.proposers, found)[keep]  # ranks are told among all
@@ -315,12 +315,27 @@ def _bought(queries: Queries, found: Candidates, truth: npt.NDArray[np.int64], p
 
 def _learnt(lessons: list[_Lesson], part: str, seed: int) -> lgb.Booster | None:
     """The booster of a part; None where too few of its products were bought."""
-    features, labels, weights = zip(*(lesson.rows[part] for lesson in lessons), strict=True)
-    label = np.concatenate(labels)
-    if label.sum() < LEAST_LABELS:
+    rows = [lesson.rows[part] for lesson in lessons if len(lesson.rows[part][1])]
+    bought = sum(int(label.sum()) for _, label, _ in rows)
+    if bought < LEAST_LABELS:
         return None
-    data = lgb.Dataset(
-        [rows for rows in features if len(rows)], label.astype(np.int8), weight=np.concatenate(weights),
+    # few purchases bear neither large leaves nor strong shrinkage: all would be told the same chance
+    parameters = {
+        **PARAMETERS, "seed": seed, "min_data_in_leaf": int(np.clip(bought // 20, 5, LEAVES_OF[part])),
+        "lambda_l2": float(np.clip(bought / 200, 0.1, LEARNING["lambda_l2"])),
+    }  # fmt: skip
+    trees = TREES[part]
+    if len(rows) > 1 and sum(len(label) for _, label, _ in rows) < FEW_ROWS:
+        newest, older = _dataset(rows[:1]), _dataset(rows[1:])
+        found = lgb.train(parameters, older, trees, valid_sets=[newest],
+                          callbacks=[lgb.early_stopping(PATIENCE, verbose=False)])  # fmt: skip
+        trees = max(found.best_iteration, 1)
+    return lgb.train(parameters, _dataset(rows), trees)
+
+
+def _dataset(rows: list[tuple[Float, Bools, Float]]) -> lgb.Dataset:
+    features, labels, weights = zip(*rows, strict=True)
+    return lgb.Dataset(
+        list(features), np.concatenate(labels).astype(np.int8), weight=np.concatenate(weights),
         feature_name=list(COLUMNS), params={"max_bin": LEARNING["max_bin"], "verbosity": -1},
     )  # fmt: skip
-    return lgb.train({**PARAMETERS[part], "seed": seed}, data, num_boost_round=TREES[part])

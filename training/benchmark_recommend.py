@@ -41,10 +41,11 @@ Result = tuple[dict[str, Any], str]
 TEST_WEEKS = (date(2017, 10, 9), date(2017, 10, 30), date(2017, 11, 20), date(2017, 12, 11))
 METHODS = tuple(RECOMMENDERS)
 STEADY = ("popular", "personal", "tifu_knn", "ease", "als", "ranker")  # whose lists are made again a week later
-# What a two-stage prototype reached over the best single method.
+# What the ranker shall reach over the best single method of the same run.
 NEXT_WEEK_BARS: Bars = (
-    ("all", "ndcg@10", 0.05), ("all", "recall@10", 0.07), ("repeat", "ndcg@10", 0.05), ("explore", "ndcg@10", 0.40),
+    ("all", "ndcg@10", 0.06), ("all", "recall@10", 0.07), ("repeat", "ndcg@10", 0.0), ("explore", "ndcg@10", 0.45),
 )  # fmt: skip
+BASKET_BARS: Bars = (("all", "ndcg@10", 0.06), ("all", "recall@10", 0.0))
 ANY_CUT: Bars = tuple(("all", f"{name}@{k}", 0.0) for k in PLACES for name in ("recall", "ndcg"))
 
 
@@ -89,7 +90,7 @@ def next_basket(purchases: Purchases, settings: RecommendSettings, names: Iterab
             week.add(name, measured(question, answers_of(question, model, settings, max(PLACES)).lists, PLACES))
         weeks = Weeks([week], settings.seed)
         rows = score_figures(weeks, PARTS)
-        verdict = verdict_figures(weeks, "ranker", [("all", metric, 0.0) for metric in HEADLINE])
+        verdict = verdict_figures(weeks, "ranker", BASKET_BARS)
         figures["aligned" if aligned else "as they lie"] = {
             "households": len(question), "products": question.products, "lines": len(question.history),
             "scores": rows, "verdict": verdict,
