@@ -4,13 +4,16 @@ Greedy, in one pass over the ranked list: what would break a rule waits, and com
 left to fill the list. With the default settings a list stays as it was ranked.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
+from features.customers import Owned
 from features.history import Int
-from models.contracts import Bools, Scored
+from models.contracts import Bools, Queries, Scored
 from models.settings import RecommendSettings
 
-DEPTH = 10  # times the limit: how far down a list products are looked for
+DEPTH = 4  # times the limit: how far down a list products of other categories are looked for
 
 
 def mixed(scored: Scored, new: Bools, category: Int, limit: int, settings: RecommendSettings) -> Bools:
@@ -29,6 +32,14 @@ def mixed(scored: Scored, new: Bools, category: Int, limit: int, settings: Recom
         at = _chosen(new[part].tolist(), category[part].tolist(), limit, wanted, most)
         chosen[[begin + place for place in at]] = True
     return chosen
+
+
+def strange(queries: Queries, owned: Owned) -> Queries:
+    """The same queries with all excluded that their customers ever bought."""
+    query, entry = owned.entries(queries.customer)
+    own = np.split(owned.product[entry], np.searchsorted(query, np.arange(1, len(queries))))
+    excluded = tuple(np.append(old, new).astype(np.int32) for old, new in zip(queries.excluded, own, strict=False))
+    return replace(queries, excluded=excluded)
 
 
 def mixes(settings: RecommendSettings) -> bool:

@@ -28,7 +28,7 @@ from features.progress import Progress, silent
 from models.buy_again import BuyAgain
 from models.contracts import Bools, Queries, Query, Recommendation, Recommender, Scored
 from models.items import Items, only_anchor
-from models.mix import DEPTH, mixed, mixes
+from models.mix import DEPTH, mixed, mixes, strange
 from models.popular import Popular
 from models.ranker import Ranker
 from models.ranking import one_after_another
@@ -48,6 +48,7 @@ PARTS: dict[str, type[Recommender]] = {
     "with-basket": WithBasket, "similar": Substitutes,
 }  # fmt: skip
 
+Stage = tuple[Recommender, Queries]
 BORROWERS = (WithBasket, Substitutes)  # parts that take other parts as they are
 
 
@@ -161,11 +162,10 @@ class Surfaces:
     def rank(self, surface: Surface, queries: Queries, limit: int) -> Answers:
         """Ask the surface's models one after another until each list is full."""
         stages = self._stages(surface, queries)
-        deep = limit * DEPTH if surface == "for-you" and mixes(self.settings) else limit
-        joined, origin = self._filled(stages, len(queries) * deep, deep)
-        if deep > limit:
-            shown = self._mixed(queries, joined, limit)
-            joined, origin = Scored(joined.query[shown], joined.product[shown], joined.score[shown]), origin[shown]
+        if surface == "for-you" and mixes(self.settings):
+            stages, joined, origin = self._mixed(queries, limit)
+        else:
+            joined, origin = self._filled(stages, len(queries) * limit, limit)
         sources, reasons = [""] * len(origin), cast("list[Reason]", [None] * len(origin))
         for number in np.unique(origin).tolist():
             model, asked = stages[number]
@@ -175,13 +175,22 @@ class Surfaces:
                 sources[index], reasons[index] = source, reason
         return Answers(joined, sources, reasons)
 
-    def _mixed(self, queries: Queries, ranked: Scored, limit: int) -> Bools:
-        """Which entries of deeper lists are shown, for the mix that the settings ask for."""
-        owned = owned_of(self.purchases, self.settings.half_life_days)
-        new = owned.find(queries.customer[ranked.query], ranked.product) < 0
-        return mixed(ranked, new, self.purchases.catalog.finest[ranked.product], limit, self.settings)
+    def _mixed(self, queries: Queries, limit: int) -> tuple[list[Stage], Scored, Int]:
+        """for-you as the settings mix it: its stages, lists, and the stage of each entry.
 
-    def _filled(self, stages: list[tuple[Recommender, Queries]], wanted: int, limit: int) -> tuple[Scored, Int]:
+        What was never bought is asked for by itself: it may stand below everything that was.
+        """
+        owned = owned_of(self.purchases, self.settings.half_life_days)
+        (main, _), *others = self._stages("for-you", queries)
+        unbought = strange(queries, owned)
+        stages = [(main, queries), (main, unbought), (self.models["popular"], unbought), *others]
+        lists = [model.score(asked, limit * DEPTH) for model, asked in stages]
+        ranked, origin = one_after_another(lists, len(self.purchases.products), limit * DEPTH * len(stages))
+        new = owned.find(queries.customer[ranked.query], ranked.product) < 0
+        shown = mixed(ranked, new, self.purchases.catalog.finest[ranked.product], limit, self.settings)
+        return stages, Scored(ranked.query[shown], ranked.product[shown], ranked.score[shown]), origin[shown]
+
+    def _filled(self, stages: list[Stage], wanted: int, limit: int) -> tuple[Scored, Int]:
         """The stages' lists one after another, and the stage of each entry; none is asked once all lists are full."""
         lists: list[Scored] = []
         for model, asked in stages:
@@ -191,7 +200,7 @@ class Surfaces:
                 break
         return joined, origin
 
-    def _stages(self, surface: Surface, queries: Queries) -> list[tuple[Recommender, Queries]]:
+    def _stages(self, surface: Surface, queries: Queries) -> list[Stage]:
         main, popular = (self.models["main"], queries), (self.models["popular"], queries)
         items = self.models["items"]
         with_basket = (self.models["with-basket"], queries)
