@@ -45,7 +45,7 @@ bench-ingest: $(READY)
 	$(BIN)/python -m training.benchmarks ingest ingest-scale sample-truth $(ARGS)
 
 bench-recommend: $(READY)
-	$(BIN)/python -m training.benchmarks recommend next-basket recommend-cost timing $(ARGS)
+	$(BIN)/python -m training.benchmarks recommend next-basket recommend-cost timing surfaces $(ARGS)
 
 serve: $(READY)
 	$(BIN)/onebasket serve $(ARGS)

@@ -43,6 +43,7 @@ from training.sample.plan import Plan, customers_for
 from training.sample.write import write_sample
 from training.sample_truth import compared, returns_figures
 from training.scoreboard import Scoreboard
+from training.surface_backtest import surface_figures
 from training.timing_backtest import timing_figures
 
 FORECAST_METRICS = ("wape", "rmsse", "bias", "pinball")
@@ -86,6 +87,13 @@ def recommend_cost(data: Path | None, work: Path) -> tuple[Any, str]:
 def timing(data: Path | None, work: Path) -> tuple[Any, str]:
     """When a household buys a kind of product again: dates, chances, reminders."""
     return timing_figures(loader(_ingested("complete-journey", None, work)))
+
+
+def surfaces(data: Path | None, work: Path) -> tuple[Any, str]:
+    """What each surface is for, judged by what followed: baskets, switches, growth, strangers."""
+    load = loader(_ingested("complete-journey", None, work))
+    with showing_progress() as progress:
+        return surface_figures(load, TEST_WEEKS, load_recipe("complete-journey").recommend, progress)
 
 
 def online_recommend(data: Path | None, work: Path) -> tuple[Any, str]:
@@ -220,6 +228,7 @@ BENCHMARKS: dict[str, Callable[[Path | None, Path], tuple[Any, str]]] = {
     "next-basket": last_baskets,
     "recommend-cost": recommend_cost,
     "timing": timing,
+    "surfaces": surfaces,
     "online-recommend": online_recommend,
     "forecast": forecast,
     "forecast-m5": forecast_m5,
