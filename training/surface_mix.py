@@ -14,8 +14,8 @@ from models.mix import DEPTH, mixed, strange
 from models.ranking import one_after_another
 from models.recommenders import make_recommender
 from models.settings import RecommendSettings
-from training.recommend_backtest import Question, ask
 from training.recommend_metrics import hit_matrix, measure
+from training.recommend_question import Question, ask
 from training.surface_week import PLACES, Load
 
 EXPLORE_SHARES = (0.0, 0.2, 0.3, 0.5, 0.7)
