@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 
 from features.customers import decay
 from features.cycles import Cycles
@@ -16,6 +17,7 @@ from training.timing_dates import Load, Numbers, household_intervals
 
 Bools = npt.NDArray[np.bool_]
 WEEK_DAYS = 7
+HARDLY_SHRUNK = 1e9  # a slope without bound, where chances part all that happened from the rest, stays finite
 EARLIER_WEEKS = 2  # before each week, that the baselines' maps are fitted on
 HALF_LIFE_DAYS = 60.0
 PRIOR_PAIRS = 20.0  # pairs of a kind that weigh as much as all kinds together
@@ -137,8 +139,8 @@ def _decayed(cycles: Cycles) -> Numbers:
     return np.asarray(np.bincount(cycles.sequence, weight, minlength=len(cycles)), np.float64)
 
 
-def recalibration(chance: Float, bought: Bools, rounds: int = 25) -> tuple[float, float]:
-    """Slope and intercept of a logistic regression of what happened on the logit of its chance, by Newton's method.
+def recalibration(chance: Float, bought: Bools) -> tuple[float, float]:
+    """Slope and intercept of a logistic regression of what happened on the logit of its chance.
 
     >>> chance = np.repeat([0.2, 0.5, 0.8], 10).astype(np.float32)
     >>> slope, intercept = recalibration(chance, np.tile(np.arange(10), 3) < np.repeat([2, 5, 8], 10))
@@ -146,17 +148,8 @@ def recalibration(chance: Float, bought: Bools, rounds: int = 25) -> tuple[float
     (1.0, 0.0)
     """
     logit = np.log(chance.astype(np.float64) / (1 - chance.astype(np.float64)))
-    columns = np.stack([np.ones(len(logit)), logit], axis=1)
-    share = bought.mean()
-    beta = np.array([np.log(share / (1 - share)), 0.0])  # from there Newton's steps do not overshoot
-    for _ in range(rounds):
-        expected = 1 / (1 + np.exp(-columns @ beta))
-        curvature = (columns * (expected * (1 - expected))[:, None]).T @ columns
-        step = np.linalg.solve(curvature, columns.T @ (bought - expected))
-        beta = beta + step
-        if np.abs(step).max() < 1e-9:
-            break
-    return float(beta[1]), float(beta[0])
+    line = LogisticRegression(C=HARDLY_SHRUNK, tol=1e-8).fit(logit[:, None], bought)
+    return float(line.coef_[0, 0]), float(line.intercept_[0])
 
 
 def _compared(chances: dict[str, Float], bought: Bools, household: Int, seed: int) -> dict[str, Any]:

@@ -32,7 +32,7 @@ QUERIES = (
     Query(product_id="no such product", basket=("p07", "p02")),
     Query("c04", excluded=("p04", "p07", "no such product")),
 )
-NAMED = {"own", "items", "category", "popular", "popular-here", "trending", "trending-here"}
+NAMED = {"own", "items", "category", "popular", "popular-here", "promoted", "trending", "trending-here"}
 
 
 @pytest.fixture(scope="module")
