@@ -1,7 +1,8 @@
 # make demo      the main job: ingest, train, backtest, release, serve, ask      (make demo ARGS=--exit ends after it)
 # make test      every test
 # make check     formatting, lint, types, import rules, doctests
-# make bench     the long measurements, into docs/benchmarks/     (make bench-ingest: ingest at chain size alone)
+# make bench     the long measurements, into docs/benchmarks/     (make bench-ingest, make bench-recommend: those alone)
+# make references compare with other libraries, in an environment of their own
 # make serve     the released models on localhost:3000
 # make lock      resolve the dependencies again
 # make clean     remove what the other targets made
@@ -13,7 +14,7 @@ READY := .venv/ready
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = 1
 
-.PHONY: demo test check bench bench-ingest serve lock clean
+.PHONY: demo test check references bench bench-ingest bench-recommend serve lock clean
 
 demo: $(READY)
 	$(BIN)/onebasket demo $(ARGS)
@@ -29,11 +30,22 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q --doctest-modules features models training serving $(ARGS)
 
+references: $(READY) .venv-references/ready
+	$(BIN)/python -m pytest -q tests/references $(ARGS)
+
+.venv-references/ready: pyproject.toml $(READY)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-references
+	@$(BIN)/uv pip install --quiet --python .venv-references/bin/python --group references
+	@touch $@
+
 bench: $(READY)
 	$(BIN)/python -m training.benchmarks $(ARGS)
 
 bench-ingest: $(READY)
 	$(BIN)/python -m training.benchmarks ingest ingest-scale sample-truth $(ARGS)
+
+bench-recommend: $(READY)
+	$(BIN)/python -m training.benchmarks recommend next-basket recommend-cost timing surfaces $(ARGS)
 
 serve: $(READY)
 	$(BIN)/onebasket serve $(ARGS)
@@ -59,4 +71,4 @@ lock: $(BIN)/uv
 		-c requirements/dev.lock requirements/serving.in -o requirements/serving.lock
 
 clean:
-	rm -rf .venv workspace dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-references workspace dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -213,8 +213,7 @@ def _heaviest(who: Int, code: Int, weight: npt.NDArray[np.float64], count: int) 
 
 
 def _count_owned(purchases: Purchases, half_life_days: float) -> Owned:
-    begin = int(np.searchsorted(purchases.customer, 0))
-    bounds = _customer_blocks(purchases.customer, begin)
+    bounds = customer_blocks(purchases)
     blocks = [_count_block(purchases, low, high, half_life_days) for low, high in bounds]
     columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     customer = columns.pop("customer")
@@ -222,8 +221,10 @@ def _count_owned(purchases: Purchases, half_life_days: float) -> Owned:
     return Owned(len(purchases.products), half_life_days, day_number(purchases.as_of), start, **columns)
 
 
-def _customer_blocks(customer: Int, begin: int) -> list[tuple[int, int]]:
-    """Ranges of about BLOCK_ROWS rows that never split a customer; at least one, so that no rows work too."""
+def customer_blocks(purchases: Purchases) -> list[tuple[int, int]]:
+    """Ranges of about BLOCK_ROWS rows that never split a known customer; at least one, so that no rows work too."""
+    customer = purchases.customer
+    begin = int(np.searchsorted(customer, 0))
     edges = [begin]
     while edges[-1] < len(customer):
         last = customer[min(edges[-1] + BLOCK_ROWS, len(customer)) - 1]

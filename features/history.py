@@ -1,10 +1,10 @@
 """The purchase history as of a day, in the form that recommenders read: integer-coded columns."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,13 @@ import pyarrow.dataset as pads
 from features.errors import HistoryError
 from features.workspace import Snapshot
 
+if TYPE_CHECKING:
+    from features.offers import Offers
+
 Int = npt.NDArray[np.int32]
 Float = npt.NDArray[np.float32]
 UNKNOWN = -1
+GOLDEN = np.uint32(2654435769)  # 2**32 ÷ the golden ratio: its multiples spread evenly (Knuth)
 EPOCH = date(1970, 1, 1)
 PURCHASE_COLUMNS = [
     "order_id", "product_id", "account_id", "channel", "location_id", "ordered_at", "day", "net_units", "net_amount",
@@ -63,6 +67,15 @@ class Ids:
 
     def codes(self, values: Sequence[str | None]) -> Int:
         return np.fromiter((self.code(value) for value in values), np.int32, len(values))
+
+
+def recoded(ids: Ids, into: Ids, codes: Int) -> Int:
+    """The codes that other ids give the same things; -1 for what those do not hold.
+
+    >>> recoded(Ids(["a", "b"]), Ids(["b", "c"]), np.array([0, 1, -1], np.int32)).tolist()
+    [-1, 0, -1]
+    """
+    return np.append(into.codes(ids.values), np.int32(UNKNOWN))[codes].astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -117,7 +130,8 @@ class Purchases:
 
     All arrays have one entry per purchase and are sorted by customer, day, order, product; anonymous baskets
     have customer -1 and come first. `day` counts from 1970-01-01. `order` numbers orders by time. Codes index
-    the `Ids` beside them, which hold what occurs up to `as_of` and nothing later.
+    the `Ids` beside them, which hold what occurs up to `as_of` and nothing later. `offers` are the plans known by
+    then, of some weeks before and after it; None where no plans are given.
     """
 
     as_of: date
@@ -134,29 +148,47 @@ class Purchases:
     units: Float
     amount: Float
     catalog: Catalog
+    offers: "Offers | None" = None
 
     def __len__(self) -> int:
         return len(self.customer)
 
     def until(self, as_of: date) -> "Purchases":
         """The same history as of an earlier day: later rows, and ids that occur only in them, are gone."""
-        keep = self.day <= day_number(as_of)
+        return self._narrowed_to(self.day <= day_number(as_of), as_of)
+
+    def thinned(self, share: float) -> "Purchases":
+        """About this share of customers, all that each bought, and of orders without one; the same each time."""
+        of_customers, of_orders = (codes.astype(np.uint32) * GOLDEN for codes in (self.customer, self.order))
+        drawn = np.where(self.customer >= 0, of_customers, of_orders) <= np.uint32(share * (2**32 - 1))
+        return self._narrowed_to(drawn, self.as_of)
+
+    def _narrowed_to(self, keep: npt.NDArray[np.bool_], as_of: date) -> "Purchases":
         coded: dict[str, Any] = {}
+        used: dict[str, Int] = {}
         for name in ("customer", "product", "location", "channel"):
-            _, coded[f"{name}s"], coded[name] = _narrowed(getattr(self, f"{name}s"), getattr(self, name)[keep])
+            used[name], coded[f"{name}s"], coded[name] = _narrowed(getattr(self, f"{name}s"), getattr(self, name)[keep])
         _, order = np.unique(self.order[keep], return_inverse=True)
+        offers = self.offers and self.offers.recoded(
+            _new_codes(used["location"], len(self.locations)), _new_codes(used["product"], len(self.products)), as_of
+        )
         return Purchases(
             as_of=as_of, **coded, order=order.astype(np.int32), day=self.day[keep], units=self.units[keep],
-            amount=self.amount[keep], catalog=_narrowed_catalog(self.catalog, np.unique(self.product[keep])),
+            amount=self.amount[keep], catalog=_narrowed_catalog(self.catalog, used["product"]), offers=offers,
         )  # fmt: skip
 
 
 def _narrowed(ids: Ids, codes: Int) -> tuple[Int, Ids, Int]:
     """Which codes occur, the ids of only those, and the codes into them."""
     used = np.unique(codes[codes >= 0])
-    new_code = np.full(len(ids) + 1, UNKNOWN, np.int32)  # its last entry serves the code -1
+    return used, Ids(ids[code] for code in used.tolist()), _new_codes(used, len(ids))[codes]
+
+
+def _new_codes(used: Int, count: int) -> Int:
+    """The new code of each of `count` old ones when only `used` remain, -1 for the others and for the code -1."""
+    new_code = np.full(count + 1, UNKNOWN, np.int32)  # its last entry serves the code -1
     new_code[used] = np.arange(len(used), dtype=np.int32)
-    return used, Ids(ids[code] for code in used.tolist()), new_code[codes]
+    return new_code
 
 
 def _narrowed_catalog(catalog: Catalog, products: Int) -> Catalog:
@@ -193,7 +225,12 @@ def load_purchases(snapshot: Snapshot, as_of: date, accounts: pa.Table | None = 
         from features.who import accounts_as_of  # the server opens coded histories and needs no engine
 
         accounts = accounts_as_of(snapshot, as_of)
-    return purchases_from(history, as_of, catalog, accounts)
+    purchases = purchases_from(history, as_of, catalog, accounts)
+    if not snapshot.holds("plans"):
+        return purchases
+    from features.offers import load_offers  # it reads histories itself
+
+    return replace(purchases, offers=load_offers(snapshot, purchases.locations, purchases.products, as_of))
 
 
 def purchases_from(

@@ -574,6 +574,38 @@ RECOMMENDATIONS = Table(
     ),
 )
 
+REMINDERS = Table(
+    "reminders",
+    "What a customer is to be reminded of, some days before it is due again; written by `onebasket reminders`.",
+    key=("customer_id", "category", "product_id"),
+    columns=(
+        _text("customer_id", "the unified customer", required=True),
+        _text("category", "the finest category that is due; null where products have none"),
+        _text("product_id", "the product that is due, or of the category the one that the customer buys most",
+              required=True),
+        Column("due_date", "day", "the middle of the most probable ±3 days, foretold when it was last bought",
+               required=True),
+        Column("earliest", "day", "one in five buys before, but not before the day after the reminder"),
+        Column("latest", "day", "one in five buys after, if within 90 days"),
+        Column("probability", "float", "of a purchase within ±3 days of the due date, on the day of the reminder"),
+        _text("reason", "why, in facts from the history"),
+        _text("reason_zh", "the same in Chinese"),
+    ),
+)  # fmt: skip
+
+EXPECTED_PURCHASES = Table(
+    "expected_purchases",
+    "Next purchases that the cycles of known customers let expect, for forecasters; the sum of their chances.",
+    key=("product_id", "location_id", "made_on", "target_date"),
+    columns=(
+        PRODUCT,
+        _text("location_id", "usual location of the customers; null where none is known"),
+        Column("made_on", "day", "the last day that was read", required=True),
+        Column("target_date", "day", "the day of the purchase", required=True),
+        Column("expected_purchases", "float", "customers expected to buy the product next on that day"),
+    ),
+)
+
 EVENTS = Table(
     "events",
     "What a customer did with an answer; idempotent by event_id. `onebasket events` writes them by unified customer.",
@@ -599,7 +631,7 @@ TABLES: tuple[Table, ...] = (
     ORDER_LINES, CUSTOMERS, ACCOUNTS, IDENTITY_LOG, IDENTITY_REVIEW, PURCHASE_HISTORY, ORDER_TWINS, RETURNS,
     CATALOG, LOCATIONS, STOCK, DEMAND_HISTORY, DEMAND_DAYS, CALENDAR, PLANS, SUPPLY_TERMS, IDENTITY_LINKS,
     PROFILES, CONSENTS, BUNDLES, PRODUCT_UNITS, EXCHANGE_RATES, PRICES, LISTINGS, WEATHER, FORECAST,
-    ORDER_PROPOSALS, RECOMMENDATIONS, EVENTS,
+    ORDER_PROPOSALS, RECOMMENDATIONS, REMINDERS, EXPECTED_PURCHASES, EVENTS,
 )  # fmt: skip
 
 SOURCE_TABLES: dict[str, Table] = {

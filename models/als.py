@@ -1,106 +1,86 @@
 """Matrix factorisation: customers and products as short vectors whose product is the strength of interest.
 
 Implicit-feedback alternating least squares (Hu, Koren & Volinsky, 2008) by the library implicit, on decayed orders.
+Only the products' vectors are kept: a customer's follows from them and from what it has bought up to now.
 """
 
-from functools import cache
-from pathlib import Path
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
-from threadpoolctl import ThreadpoolController
 
-from features.arrays import open_array, save_array
-from features.customers import owned_of
-from features.errors import HistoryError
 from features.history import Float, Int, Purchases
-from models.contracts import Queries, Recommender, Scored
-from models.ranking import admitted, joined, most_excluded
-from models.reasons import BoughtBy, Reason
-from models.saved_settings import open_settings, save_settings
+from models.factors import FactorRecommender, libraries
+from models.profiles import decayed, profiles
+from models.references import busiest_customers
 
-FACTORS = 128
+FACTORS = 64
 ITERATIONS = 6
 REGULARISATION = 15.0
-CONFIDENCE = 3.0  # of one order today, above the 1 of a product never bought
-LEAST_CUSTOMERS = 5  # owners of a product, to get a vector
+CONFIDENCE = 2.0  # of one order today, where a product never bought has 1
+CUSTOMERS = 100_000  # that products' vectors are learnt from, at most
 THREADS = 2
-CHUNK = 256  # customers at a time: CHUNK × products scores are held at once
+STEPS = 12  # of conjugate gradients towards a customer's vector
 
 
-@cache
-def _libraries() -> ThreadpoolController:
-    """The numerical libraries loaded, looked up once: the look-up takes longer than an answer."""
-    return ThreadpoolController()
-
-
-class Als(Recommender):
-    """Inner product of the customer's and the product's vector."""
+class Als(FactorRecommender):
+    """The score is the predicted preference, about 1 for products surely bought."""
 
     name: ClassVar[str] = "als"
-    product: Int  # codes of the products that have a vector
-    customer_factors: Float
-    product_factors: Float
 
     def fit(self, purchases: Purchases) -> Self:
         """Factorise. Raises HistoryError when no product was bought by LEAST_CUSTOMERS known customers."""
         from implicit.als import AlternatingLeastSquares
 
         self.purchases = purchases
-        owned = owned_of(purchases, self.settings.half_life_days)
-        owners = np.bincount(owned.product, minlength=owned.products)
-        self.product = np.flatnonzero(owners >= LEAST_CUSTOMERS).astype(np.int32)
-        if not len(self.product):
-            raise HistoryError(
-                f"no product was bought by {LEAST_CUSTOMERS} known customers up to {purchases.as_of}: "
-                "als cannot learn from it; map customer accounts, or choose popular or items"
-            )
-        matrix = sp.csr_matrix((np.log1p(owned.decayed), owned.product, owned.start),
-                               shape=(len(purchases.customers), owned.products))[:, self.product]  # fmt: skip
-        with ThreadpoolController().limit(limits=1, user_api="blas"):
+        self.product = self.often_bought(purchases)
+        customer = busiest_customers(purchases, self.settings.half_life_days, CUSTOMERS)
+        with libraries().limit(limits=1, user_api="blas"):
             model = AlternatingLeastSquares(
-                factors=FACTORS, iterations=ITERATIONS, regularization=REGULARISATION, alpha=CONFIDENCE,
+                factors=FACTORS, iterations=ITERATIONS, regularization=REGULARISATION, alpha=1.0,
                 random_state=self.settings.seed, num_threads=THREADS, use_gpu=False,
             )  # fmt: skip
-            model.fit(matrix.astype(np.float32), show_progress=False)
-        self.customer_factors = np.asarray(model.user_factors, np.float32)
+            model.fit(self._confidence(customer), show_progress=False)
         self.product_factors = np.asarray(model.item_factors, np.float32)
+        self.__dict__.pop("_gram", None)
         return self
 
-    def score(self, queries: Queries, limit: int) -> Scored:
-        """The score is the predicted preference, about 1 for products surely bought."""
-        known = np.flatnonzero(queries.customer >= 0).astype(np.int32)
-        count = min(limit + most_excluded(queries), len(self.product))
-        chunks = [known[begin : begin + CHUNK] for begin in range(0, len(known), CHUNK)]
-        found = joined([self._score_chunk(queries, asked, count) for asked in chunks])
-        keep = admitted(queries, found.query, found.product, len(self.purchases.products))
-        return Scored(found.query[keep], found.product[keep], found.score[keep]).top(limit)
+    def _confidence(self, customer: Int) -> sp.csr_matrix:
+        """Confidence in what each customer bought, [len(customer), products with a vector]."""
+        orders = profiles(self.purchases, customer, decayed(self.settings.half_life_days))[:, self.product]
+        orders.data = np.float32(CONFIDENCE) * np.log1p(orders.data)
+        return orders
 
-    def _score_chunk(self, queries: Queries, asked: Int, count: int) -> tuple[Int, Int, Float]:
-        with _libraries().limit(limits=1, user_api="blas"):
-            score = self.customer_factors[queries.customer[asked]] @ self.product_factors.T
-        if queries.allowed is not None:
-            score[:, ~queries.allowed[self.product]] = -np.inf
-        least = np.partition(score, score.shape[1] - count, axis=1)[:, score.shape[1] - count]
-        row, column = np.nonzero((score >= least[:, None]) & (score > -np.inf))
-        return asked[row].astype(np.int32), self.product[column], score[row, column]
+    @cached_property
+    def _gram(self) -> Float:
+        gram: Float = self.product_factors.T @ self.product_factors
+        gram[np.diag_indices(len(gram))] += np.float32(REGULARISATION)
+        return gram
 
-    def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
-        """Popularity is the fact that can be recomputed; a vector is not a fact of the history."""
-        owned = owned_of(self.purchases, self.settings.half_life_days)
-        owners = np.bincount(owned.product, minlength=owned.products)[scored.product]
-        return [BoughtBy(count, None) for count in owners.tolist()]
+    def vectors(self, customer: Int) -> Float:
+        with libraries().limit(limits=1, user_api="blas"):
+            return folded_in(self._confidence(customer), self.product_factors, self._gram)
 
-    def save(self, folder: Path) -> None:
-        save_settings(folder, self.settings)
-        for name in ("product", "customer_factors", "product_factors"):
-            save_array(folder, name, getattr(self, name))
 
-    @classmethod
-    def open(cls, folder: Path, purchases: Purchases) -> Self:
-        opened = cls(open_settings(folder))
-        opened.purchases = purchases
-        for name in ("product", "customer_factors", "product_factors"):
-            setattr(opened, name, open_array(folder, name))
-        return opened
+def folded_in(confidence: sp.csr_matrix, factors: Float, gram: Float) -> Float:
+    """Customers' vectors that fit fixed product vectors best, float32 [customers, factors], by conjugate gradients.
+
+    Row u solves (gram + sum of (c - 1) y yᵀ) x = sum of c y over the products bought, with their vectors y and
+    confidences c; `gram` is that of all products, its diagonal raised by the regularisation.
+    """
+    row = np.repeat(np.arange(confidence.shape[0]), np.diff(confidence.indptr))
+    above, bought = confidence.copy(), factors[confidence.indices]
+    solved = np.zeros((confidence.shape[0], factors.shape[1]), np.float32)
+    rest = np.asarray(confidence @ factors, np.float32)
+    direction, left = rest.copy(), np.einsum("ij,ij->i", rest, rest)
+    for _ in range(STEPS):
+        above.data = (confidence.data - 1) * np.einsum("ij,ij->i", direction[row], bought)
+        image = direction @ gram + above @ factors
+        step = left / np.maximum(np.einsum("ij,ij->i", direction, image), np.float32(1e-30))
+        solved += step[:, None] * direction
+        rest -= step[:, None] * image
+        now = np.einsum("ij,ij->i", rest, rest)
+        direction = rest + (now / np.maximum(left, np.float32(1e-30)))[:, None] * direction
+        left = now
+    return solved

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 
 from features.arrays import open_array, save_array
-from features.history import Purchases
-from models.contracts import Queries, Scored, ranked
+from features.history import Int, Purchases
+from models.evidence import EvidenceRecommender
 from models.own_products import OwnProducts
-from models.ranking import admitted
 from models.saved_settings import open_settings, save_settings
 
 TIE = 1e-4  # weight of the share of customers who own the product: below any difference that a day makes
+LEAST = np.float32(1e-30)  # so that no product bought is without evidence, however long ago
 
 
-class Personal(OwnProducts):
+class Personal(OwnProducts, EvidenceRecommender):
     """Own products by decayed number of orders."""
 
     name: ClassVar[str] = "personal"
@@ -29,15 +30,14 @@ class Personal(OwnProducts):
         self.owner_share = (owners / max(len(purchases.customers), 1)).astype(np.float32)
         return self
 
-    def score(self, queries: Queries, limit: int) -> Scored:
-        """The score is the decayed number of orders."""
+    def evidence(self, customer: Int) -> sp.csr_matrix:
+        """Decayed number of orders, and next to nothing for the share of customers who own the product."""
         owned = self.owned
-        query, entry = owned.entries(queries.customer)
+        row, entry = owned.entries(customer)
         product = owned.product[entry]
-        keep = admitted(queries, query, product, owned.products)
-        query, entry, product = query[keep], entry[keep], product[keep]
-        score = owned.decayed[entry].astype(np.float64) + TIE * self.owner_share[product]
-        return ranked(query, product, score).top(limit)
+        value = owned.decayed[entry] + np.maximum(np.float32(TIE) * self.owner_share[product], LEAST)
+        start = np.searchsorted(row, np.arange(len(customer) + 1))
+        return sp.csr_matrix((value.astype(np.float32), product, start), shape=(len(customer), owned.products))
 
     def save(self, folder: Path) -> None:
         save_settings(folder, self.settings)

@@ -2,7 +2,8 @@
 
 The share of a place's buyers who bought a product is shrunk to the share at the wider place: the whole
 history → everywhere in the window → the location or the channel → the location in that channel. A small
-shop is thus ranked mostly by what all shops sell, a large one by its own sales.
+shop is thus ranked mostly by what all shops sell, a large one by its own sales. One location sells less, so that
+its own window is longer.
 """
 
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from features.customers import Long, owned_of
 from features.history import UNKNOWN, Int, Purchases, day_number
 from models.contracts import Bools, Queries, Recommender, Scored
 from models.ranking import BestOfPlaces, Numbers, lists_of_places
-from models.reasons import BoughtBy, Reason
+from models.reasons import BoughtBy, BoughtInOrders, Reason
 from models.saved_settings import open_settings, save_settings
 
-PRIOR_BUYERS = 30.0  # a place with so many buyers counts its own sales as much as the wider place's
+PRIOR_BUYERS = 50.0  # a place with so many buyers counts its own sales as much as the wider place's
+LOCAL_WINDOWS = 3  # of a location, times the window of everywhere
 WIDER_WINDOWS = (1, 4, 13, 53)
 ENOUGH_BUYERS = 20
 
@@ -55,10 +57,14 @@ class Counts:
         return customers, anonymous
 
 
-def count_buyers(purchases: Purchases, rows: Long, place: Int, places: int) -> Counts:
-    """Count the buyers of each product at each place over `rows`; `place` has one code per row."""
+def count_buyers(purchases: Purchases, rows: Long, place: Int, places: int, by_order: bool = False) -> Counts:
+    """Count the buyers of each product at each place over `rows`; `place` has one code per row.
+
+    `by_order` counts every order as a buyer of its own, without a customer.
+    """
     customer, product = purchases.customer[rows], purchases.product[rows]
-    buyer = np.where(customer >= 0, customer.astype(np.int64), len(purchases.customers) + purchases.order[rows])
+    basket = len(purchases.customers) + purchases.order[rows].astype(np.int64)
+    buyer = basket if by_order else np.where(customer >= 0, customer.astype(np.int64), basket)
     here = np.flatnonzero(place >= 0)
     order = here[np.lexsort((buyer[here], product[here], place[here]))]
     sorted_place, sorted_product, sorted_buyer = place[order], product[order], buyer[order]
@@ -85,25 +91,33 @@ def count_buyers(purchases: Purchases, rows: Long, place: Int, places: int) -> C
 
 
 class Popular(Recommender):
-    """Share of buyers over a recent window, by place."""
+    """Share of buyers over a recent window, by place: each customer once, and each anonymous basket."""
 
     name: ClassVar[str] = "popular"
+    by_order: ClassVar[bool] = False
 
     def fit(self, purchases: Purchases) -> Self:
         """Count buyers in the last `popular_days`, or in a wider window where those hold hardly a purchase."""
         self.purchases, self._best = purchases, BestOfPlaces()
         self.window_days = _window(purchases, self.settings.popular_days)
-        rows = np.flatnonzero(purchases.day > day_number(purchases.as_of) - self.window_days)
-        nowhere = np.zeros(len(rows), np.int32)
-        location, channel = purchases.location[rows], purchases.channel[rows]
-        channels = len(purchases.channels)
+        locations, channels = len(purchases.locations), len(purchases.channels)
+        location, channel = purchases.location, purchases.channel
         both = np.where((location >= 0) & (channel >= 0), location * channels + channel, UNKNOWN).astype(np.int32)
         self.ever = _count_ever(purchases, self.settings.half_life_days)
-        self.everywhere = count_buyers(purchases, rows, nowhere, 1)
-        self.at_location = count_buyers(purchases, rows, location, len(purchases.locations))
-        self.in_channel = count_buyers(purchases, rows, channel, channels)
-        self.at_both = count_buyers(purchases, rows, both, len(purchases.locations) * channels)
+        self.everywhere = self._count(np.zeros(len(location), np.int32), 1, self.window_days)
+        self.in_channel = self._count(channel, channels, self.window_days)
+        self.at_location = self._count(location, locations, self.local_days)
+        self.at_both = self._count(both, locations * channels, self.local_days)
         return self
+
+    @property
+    def local_days(self) -> int:
+        """Window of a location, days."""
+        return LOCAL_WINDOWS * self.window_days
+
+    def _count(self, place: Int, places: int, days: int) -> Counts:
+        rows = np.flatnonzero(self.purchases.day > day_number(self.purchases.as_of) - days)
+        return count_buyers(self.purchases, rows, place[rows], places, self.by_order)
 
     def share(self, location: int = UNKNOWN, channel: int = UNKNOWN) -> Numbers:
         """Estimated share of buyers at a place who buy each product, float64 [products]."""
@@ -115,6 +129,16 @@ class Popular(Recommender):
             share = _shrunk(self.at_location, location, share, PRIOR_BUYERS)
             if channel >= 0 and len(self.purchases.channels) > 1:
                 share = _shrunk(self.at_both, self._both(location, channel), share, PRIOR_BUYERS)
+        return share
+
+    def share_of(self, queries: Queries, query: Int, product: Int) -> Numbers:
+        """Estimated share of buyers at each entry's query's place, float64 [entries]."""
+        share = np.empty(len(query))
+        places, which = np.unique(np.stack([queries.location, queries.channel], axis=1), axis=0, return_inverse=True)
+        of_entry = which.ravel()[query]
+        for number, place in enumerate(places.tolist()):
+            at = np.flatnonzero(of_entry == number)
+            share[at] = self.share(*place)[product[at]]
         return share
 
     def _both(self, location: int, channel: int) -> int:
@@ -137,7 +161,7 @@ class Popular(Recommender):
         counts = ((self.at_location, location), (self.everywhere, everywhere), (self.ever, everywhere))
         found = (np.stack(buyers.find(place, scored.product), axis=1).tolist() for buyers, place in counts)
         return [
-            BoughtBy(here[0], here[1], True, self.window_days) if any(here)
+            BoughtBy(here[0], here[1], True, self.local_days) if any(here)
             else BoughtBy(anywhere[0], anywhere[1], False, self.window_days) if any(anywhere)
             else BoughtBy(*ever)
             for here, anywhere, ever in zip(*found, strict=True)
@@ -162,6 +186,28 @@ class Popular(Recommender):
         for name in _LEVELS:
             setattr(opened, name, open_record(folder / name, Counts))
         return opened
+
+
+class PopularByOrders(Popular):
+    """Share of orders: a customer counts as often as it comes, so that what regulars live on comes first."""
+
+    name: ClassVar[str] = "popular_orders"
+    by_order = True
+
+    def reasons(self, queries: Queries, scored: Scored) -> list[Reason]:
+        """Count the orders here if the product was bought here in the window, else everywhere, else buyers ever."""
+        location, everywhere = queries.location[scored.query], np.zeros(len(scored.query), np.int32)
+        here, anywhere = (
+            np.sum(counts.find(place, scored.product), axis=0).tolist()
+            for counts, place in ((self.at_location, location), (self.everywhere, everywhere))
+        )
+        ever = np.stack(self.ever.find(everywhere, scored.product), axis=1).tolist()
+        return [
+            BoughtInOrders(here[i], True, self.local_days) if here[i]
+            else BoughtInOrders(anywhere[i], False, self.window_days) if anywhere[i]
+            else BoughtBy(*ever[i])
+            for i in range(len(ever))
+        ]  # fmt: skip
 
 
 _LEVELS = ("ever", "everywhere", "at_location", "in_channel", "at_both")

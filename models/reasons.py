@@ -124,6 +124,28 @@ class BoughtBy(Reason):
 
 
 @dataclass(frozen=True, slots=True)
+class BoughtInOrders(Reason):
+    """Orders with it, in this shop if `here`, over the last `days` days up to as_of.
+
+    >>> BoughtInOrders(9, True, 84).text(), BoughtInOrders(9, True, 84).text("zh")
+    ('bought in 9 baskets of this shop in the last 84 days', '近84天本店售出9单')
+    >>> BoughtInOrders(1, False, 28).text()
+    'bought in 1 basket in the last 28 days'
+    """
+
+    orders: int
+    here: bool
+    days: int
+
+    def _english(self) -> str:
+        where = "of this shop " if self.here else ""
+        return f"bought in {_counted(self.orders, 'basket')} {where}in the last {self.days} days"
+
+    def _chinese(self) -> str:
+        return f"{_window_zh(self.days)}{'本店' if self.here else ''}售出{self.orders}单"
+
+
+@dataclass(frozen=True, slots=True)
 class PopularInCategory(Reason):
     """This customer bought something of the product's category in `times` orders; who bought the product itself.
 

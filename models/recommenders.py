@@ -2,19 +2,30 @@
 
 from features.errors import RecipeError, did_you_mean
 from models.als import Als
+from models.bpr import Bpr
 from models.contracts import Recommender
+from models.ease import Ease
+from models.item_bm25 import ItemBm25
+from models.item_cosine import ItemCosine
 from models.items import Items
-from models.neighbours import Neighbours
 from models.personal import Personal
-from models.popular import Popular
+from models.popular import Popular, PopularByOrders
 from models.ranker import Ranker
 from models.settings import RecommendSettings
+from models.tifu_knn import TifuKnn
+from models.up_cf import UpCf
 
 RECOMMENDERS: dict[str, type[Recommender]] = {
     "popular": Popular,
+    "popular_orders": PopularByOrders,
     "personal": Personal,
-    "neighbours": Neighbours,
+    "up_cf": UpCf,
+    "tifu_knn": TifuKnn,
+    "ease": Ease,
     "als": Als,
+    "bpr": Bpr,
+    "item_cosine": ItemCosine,
+    "item_bm25": ItemBm25,
     "items": Items,
     "ranker": Ranker,
 }

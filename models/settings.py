@@ -12,8 +12,14 @@ class RecommendSettings(Settings):
     target_days: int = Field(default=7, ge=1, le=60, description="days after as_of whose purchases are predicted")
     half_life_days: float = Field(default=60, gt=0, description="age at which a purchase counts half")
     popular_days: int = Field(default=28, ge=1, description="window of what is popular, days")
-    label_windows: int = Field(default=3, ge=1, le=26, description="past target windows that the ranker learns from")
-    candidates: int = Field(default=300, ge=20, le=2000, description="products per customer that are ranked")
+    label_windows: int = Field(default=6, ge=1, le=26, description="past target windows that the ranker learns from")
+    candidates: int = Field(default=400, ge=20, le=2000, description="products per customer that are ranked")
+    explore_share: float = Field(
+        default=0, ge=0, le=1, description="least share of a for-you list that the customer never bought"
+    )
+    most_per_category: int = Field(
+        default=0, ge=0, description="products of a narrowest category in a for-you list, at most; 0 is as many as come"
+    )
     seed: int = Field(default=7, description="of everything random")
 
 

@@ -20,21 +20,24 @@ import pyarrow as pa
 
 from features.arrays import open_json, save_json
 from features.bundled_history import open_purchases, save_purchases
-from features.customers import customers_of
+from features.customers import customers_of, owned_of
 from features.errors import HistoryError
 from features.history import UNKNOWN, Int, Purchases
 from features.joined_accounts import NOBODY_JOINED, JoinedAccounts
 from features.progress import Progress, silent
 from models.buy_again import BuyAgain
 from models.contracts import Bools, Queries, Query, Recommendation, Recommender, Scored
-from models.items import Items, only_anchor, only_basket
+from models.items import Items, only_anchor
+from models.mix import DEPTH, mixed, mixes, strange
 from models.popular import Popular
 from models.ranker import Ranker
 from models.ranking import one_after_another
 from models.reasons import Language, Reason
 from models.recommenders import RECOMMENDERS, make_recommender
 from models.settings import RecommendSettings
+from models.substitutes import Substitutes
 from models.trending import Trending
+from models.with_basket import WithBasket
 
 Surface = Literal["for-you", "buy-again", "with-basket", "similar", "trending"]
 SURFACES: tuple[Surface, ...] = get_args(Surface)
@@ -42,7 +45,11 @@ CHUNK_CUSTOMERS = 1000
 ACCOUNTS = "accounts"  # which account is whose; bundles of before have no such folder
 PARTS: dict[str, type[Recommender]] = {
     "popular": Popular, "trending": Trending, "items": Items, "buy-again": BuyAgain,
+    "with-basket": WithBasket, "similar": Substitutes,
 }  # fmt: skip
+
+Stage = tuple[Recommender, Queries]
+BORROWERS = (WithBasket, Substitutes)  # parts that take other parts as they are
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class Surfaces:
             step.advance()
             shared = made._shared()
             for name, kind in PARTS.items():
-                made.models[name] = shared[name] if name in shared else kind(settings).fit(purchases)
+                made.models[name] = shared[name] if name in shared else made._fit_part(kind)
                 step.advance()
         return made
 
@@ -106,6 +113,10 @@ class Surfaces:
             self.notes.append(f"the ranker learnt from {len(main.windows)} of {self.settings.label_windows} windows: "
                               "the history before the others is too short or too thin")  # fmt: skip
         return main
+
+    def _fit_part(self, kind: type[Recommender]) -> Recommender:
+        part = kind(self.settings)
+        return part.fit(self.purchases, self._lent()) if isinstance(part, BORROWERS) else part.fit(self.purchases)
 
     def answer(
         self, surface: Surface, queries: Sequence[Query], limit: int, allowed: Bools | None = None
@@ -151,7 +162,10 @@ class Surfaces:
     def rank(self, surface: Surface, queries: Queries, limit: int) -> Answers:
         """Ask the surface's models one after another until each list is full."""
         stages = self._stages(surface, queries)
-        joined, origin = self._filled(stages, len(queries) * limit, limit)
+        if surface == "for-you" and mixes(self.settings):
+            stages, joined, origin = self._mixed(queries, limit)
+        else:
+            joined, origin = self._filled(stages, len(queries) * limit, limit)
         sources, reasons = [""] * len(origin), cast("list[Reason]", [None] * len(origin))
         for number in np.unique(origin).tolist():
             model, asked = stages[number]
@@ -161,7 +175,22 @@ class Surfaces:
                 sources[index], reasons[index] = source, reason
         return Answers(joined, sources, reasons)
 
-    def _filled(self, stages: list[tuple[Recommender, Queries]], wanted: int, limit: int) -> tuple[Scored, Int]:
+    def _mixed(self, queries: Queries, limit: int) -> tuple[list[Stage], Scored, Int]:
+        """for-you as the settings mix it: its stages, lists, and the stage of each entry.
+
+        What was never bought is asked for by itself: it may stand below everything that was.
+        """
+        owned = owned_of(self.purchases, self.settings.half_life_days)
+        (main, _), *others = self._stages("for-you", queries)
+        unbought = strange(queries, owned)
+        stages = [(main, queries), (main, unbought), (self.models["popular"], unbought), *others]
+        lists = [model.score(asked, limit * DEPTH) for model, asked in stages]
+        ranked, origin = one_after_another(lists, len(self.purchases.products), limit * DEPTH * len(stages))
+        new = owned.find(queries.customer[ranked.query], ranked.product) < 0
+        shown = mixed(ranked, new, self.purchases.catalog.finest[ranked.product], limit, self.settings)
+        return stages, Scored(ranked.query[shown], ranked.product[shown], ranked.score[shown]), origin[shown]
+
+    def _filled(self, stages: list[Stage], wanted: int, limit: int) -> tuple[Scored, Int]:
         """The stages' lists one after another, and the stage of each entry; none is asked once all lists are full."""
         lists: list[Scored] = []
         for model, asked in stages:
@@ -171,10 +200,10 @@ class Surfaces:
                 break
         return joined, origin
 
-    def _stages(self, surface: Surface, queries: Queries) -> list[tuple[Recommender, Queries]]:
+    def _stages(self, surface: Surface, queries: Queries) -> list[Stage]:
         main, popular = (self.models["main"], queries), (self.models["popular"], queries)
         items = self.models["items"]
-        with_basket = (items, only_basket(queries))
+        with_basket = (self.models["with-basket"], queries)
         if surface == "trending":
             return [(self.models["trending"], queries), popular]
         if surface == "buy-again":
@@ -182,13 +211,17 @@ class Surfaces:
         if surface == "with-basket":
             return [with_basket, main, popular]
         if surface == "similar":
-            return [(items, only_anchor(queries)), with_basket, popular]
+            return [(self.models["similar"], queries), (items, only_anchor(queries)), with_basket, popular]
         return [main, with_basket, popular]
 
     def _shared(self) -> dict[str, Recommender]:
         """Parts that the released recommender holds as its own sources."""
         main = self.models["main"]
-        return main.proposers.fitted if isinstance(main, Ranker) else {}
+        return main.proposers.models if isinstance(main, Ranker) else {}
+
+    def _lent(self) -> dict[str, Recommender]:
+        """Models that parts need not hold themselves."""
+        return {**self._shared(), **{name: self.models[name] for name in ("popular", "items") if name in self.models}}
 
     def save(self, folder: Path) -> None:
         """Write everything as plain files into `folder`."""
@@ -214,7 +247,12 @@ class Surfaces:
         opened.models = {"main": main}
         for name, kind in PARTS.items():
             shared = opened._shared()
-            opened.models[name] = shared[name] if name in shared else kind.open(folder / name, opened.purchases)
+            if name in shared:
+                opened.models[name] = shared[name]
+            elif issubclass(kind, BORROWERS):
+                opened.models[name] = kind.open(folder / name, opened.purchases, opened._lent())
+            else:
+                opened.models[name] = kind.open(folder / name, opened.purchases)
         return opened
 
 

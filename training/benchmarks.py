@@ -5,15 +5,12 @@ docs/benchmarks.md between the markers of its name.
 """
 
 import argparse
-import json
 import os
-import platform
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
-from importlib.metadata import version
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,25 +24,30 @@ from features.ingest import ingest
 from features.stockouts import StockoutSettings, improbable_runs
 from features.workspace import Snapshot, Workspace
 from models.forecasters import FORECASTERS, make_forecaster
-from models.recommenders import RECOMMENDERS
 from training.benchmark_data import fresh_retail, m5_actuals, m5_panel
 from training.benchmark_ingest import SIZES, measure, measured
+from training.benchmark_page import markdown, write
+from training.benchmark_recommend import (
+    ANY_CUT,
+    METHODS,
+    TEST_WEEKS,
+    cost,
+    loader,
+    next_basket,
+    next_week,
+)
 from training.forecast_backtest import backtest_forecast, judged
 from training.progress import showing_progress
 from training.recipe import load_recipe
-from training.recommend_backtest import backtest_recommend
 from training.sample.plan import Plan, customers_for
 from training.sample.write import write_sample
 from training.sample_truth import compared, returns_figures
 from training.scoreboard import Scoreboard
+from training.surface_backtest import surface_figures
+from training.timing_backtest import timing_figures
 
-DOCS = Path(__file__).parents[1] / "docs"
-RECOMMEND_METRICS = ("recall@10", "ndcg@10", "hit@10", "map@10")
 FORECAST_METRICS = ("wape", "rmsse", "bias", "pinball")
-PACKAGES = ("lightgbm", "implicit", "numpy", "pandas", "scikit-learn", "duckdb", "ibis-framework")
-
 # Report only: nothing was chosen by looking at these.
-TEST_WEEKS = (date(2017, 10, 9), date(2017, 10, 30), date(2017, 11, 20), date(2017, 12, 11))
 FORECAST_CUTOFFS = (date(2017, 11, 6), date(2017, 12, 4))
 M5_CUTOFFS = (date(2016, 3, 28), date(2016, 4, 25))
 ONLINE_CUTOFFS = (date(2011, 10, 31), date(2011, 11, 14), date(2011, 11, 28))
@@ -61,16 +63,50 @@ SAMPLE_SHOWN = [
 ONLINE_FORECAST_CUTOFFS = (date(2011, 10, 10), date(2011, 11, 7))
 
 
-def recommend(data: Path | None, work: Path) -> tuple[Scoreboard, str]:
-    """Next week on Complete Journey, the four test weeks, every method of the roster."""
-    board = _recommend_board(_ingested("complete-journey", None, work), "complete-journey", TEST_WEEKS)
-    return board, _recommend_tables(board)
+def recommend(data: Path | None, work: Path) -> tuple[Any, str]:
+    """Next week on Complete Journey, the four test weeks, every method; first baskets, candidates, chances, lists."""
+    load = loader(_ingested("complete-journey", None, work))
+    settings = load_recipe("complete-journey").recommend
+    with showing_progress() as progress:
+        return next_week(load, TEST_WEEKS, settings, progress=progress)
+
+
+def last_baskets(data: Path | None, work: Path) -> tuple[Any, str]:
+    """Next basket on Complete Journey: the last one of each household, all else known."""
+    snapshot = _ingested("complete-journey", None, work)
+    return next_basket(load_purchases(snapshot, snapshot.last_day), load_recipe("complete-journey").recommend)
+
+
+def recommend_cost(data: Path | None, work: Path) -> tuple[Any, str]:
+    """Learning and listing for everybody in a process of its own, and one customer."""
+    _ingested("complete-journey", None, work)
+    eve, settings = TEST_WEEKS[-1] - timedelta(days=1), load_recipe("complete-journey").recommend
+    return cost(work / "complete-journey", eve, settings, work / "cost")
+
+
+def timing(data: Path | None, work: Path) -> tuple[Any, str]:
+    """When a household buys a kind of product again: dates, chances, reminders."""
+    return timing_figures(loader(_ingested("complete-journey", None, work)))
+
+
+def surfaces(data: Path | None, work: Path) -> tuple[Any, str]:
+    """What each surface is for, judged by what followed: baskets, switches, growth, strangers."""
+    load = loader(_ingested("complete-journey", None, work))
+    with showing_progress() as progress:
+        return surface_figures(load, TEST_WEEKS, load_recipe("complete-journey").recommend, progress)
+
+
+def online_recommend(data: Path | None, work: Path) -> tuple[Any, str]:
+    """Recommendations on UCI Online Retail by its recipe alone, at every k."""
+    load = loader(_ingested("online-retail-uci", _needed(data, "online_retail_uci"), work))
+    with showing_progress() as progress:
+        return next_week(load, ONLINE_CUTOFFS, load_recipe("online-retail-uci").recommend, METHODS, progress, ANY_CUT)
 
 
 def forecast(data: Path | None, work: Path) -> tuple[Scoreboard, str]:
     """28 days ahead on Complete Journey, every forecaster of the roster."""
     board = _forecast_board(_ingested("complete-journey", None, work), "complete-journey", FORECAST_CUTOFFS)
-    return board, _markdown(board.means(FORECAST_METRICS))
+    return board, markdown(board.means(FORECAST_METRICS))
 
 
 def forecast_m5(data: Path | None, work: Path) -> tuple[Scoreboard, str]:
@@ -84,16 +120,14 @@ def forecast_m5(data: Path | None, work: Path) -> tuple[Scoreboard, str]:
             forecaster = make_forecaster(name, settings).fit(panel)
             scores += judged(forecaster, panel, actuals(panel, settings.horizon_days), settings)
     board = Scoreboard(tuple(scores), {"horizon_days": settings.horizon_days, "history_days": 800})
-    return board, _markdown(board.means(FORECAST_METRICS))
+    return board, markdown(board.means(FORECAST_METRICS))
 
 
 def online_retail(data: Path | None, work: Path) -> tuple[Scoreboard, str]:
-    """UCI Online Retail by its recipe alone: recommendations and forecasts."""
+    """Forecasts on UCI Online Retail by its recipe alone."""
     snapshot = _ingested("online-retail-uci", _needed(data, "online_retail_uci"), work)
-    lists = _recommend_board(snapshot, "online-retail-uci", ONLINE_CUTOFFS)
-    demand = _forecast_board(snapshot, "online-retail-uci", ONLINE_FORECAST_CUTOFFS)
-    both = Scoreboard(lists.scores + demand.scores, {"recommend": lists.facts, "forecast": demand.facts})
-    return both, _recommend_tables(lists) + "\n\n" + _markdown(demand.means(FORECAST_METRICS))
+    board = _forecast_board(snapshot, "online-retail-uci", ONLINE_FORECAST_CUTOFFS)
+    return board, markdown(board.means(FORECAST_METRICS))
 
 
 def stockouts(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
@@ -108,7 +142,7 @@ def stockouts(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
         name = f"less probable than {chance}" if chance else "every day without a sale"
         figures[name] = _flag_figures(flags, units, hours, judged)
         figures[f"{name}, 1 unit a day or more"] = _flag_figures(flags[fast], units[fast], hours[fast], judged[fast])
-    return figures, _markdown(pd.DataFrame(figures).T.rename_axis("flagged"))
+    return figures, markdown(pd.DataFrame(figures).T.rename_axis("flagged"))
 
 
 def _flag_figures(
@@ -130,7 +164,7 @@ def intake(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
     figures = {"ingest": measured(["-m", "training.cli", "ingest", "--recipe", "complete-journey", "--workspace",
                                     str(work / "intake")]), "floor": measured(["-c", FLOOR, str(work)])}  # fmt: skip
     frame = pd.DataFrame(figures).T
-    return figures, _markdown(frame) + "\n\nThe floor is DuckDB reading, sorting and writing the same files, no more."
+    return figures, markdown(frame) + "\n\nThe floor is DuckDB reading, sorting and writing the same files, no more."
 
 
 FLOOR = """
@@ -162,7 +196,7 @@ def ingest_scale(data: Path | None, work: Path) -> tuple[list[dict[str, Any]], s
         for found in figures
     }  # fmt: skip
     note = "The floor is DuckDB reading, casting, sorting and writing the same file under the same memory limit."
-    return figures, _markdown(pd.DataFrame(rows).T) + f"\n\n{note}"
+    return figures, markdown(pd.DataFrame(rows).T) + f"\n\n{note}"
 
 
 def sample_truth(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
@@ -179,7 +213,7 @@ def sample_truth(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
         shutil.rmtree(folder)
         shutil.rmtree(workspace.folder)
     shown = pd.DataFrame(figures).T[SAMPLE_SHOWN].astype(float)
-    return figures, _markdown(shown)
+    return figures, markdown(shown)
 
 
 def returns_of_uci(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
@@ -191,6 +225,11 @@ def returns_of_uci(data: Path | None, work: Path) -> tuple[dict[str, Any], str]:
 
 BENCHMARKS: dict[str, Callable[[Path | None, Path], tuple[Any, str]]] = {
     "recommend": recommend,
+    "next-basket": last_baskets,
+    "recommend-cost": recommend_cost,
+    "timing": timing,
+    "surfaces": surfaces,
+    "online-recommend": online_recommend,
     "forecast": forecast,
     "forecast-m5": forecast_m5,
     "online-retail": online_retail,
@@ -200,7 +239,7 @@ BENCHMARKS: dict[str, Callable[[Path | None, Path], tuple[Any, str]]] = {
     "sample-truth": sample_truth,
     "returns": returns_of_uci,
 }
-NEEDS_DATA = ("forecast-m5", "online-retail", "stockouts")
+NEEDS_DATA = ("forecast-m5", "online-recommend", "online-retail", "stockouts", "returns")
 
 
 def _ingested(recipe: str, data: Path | None, work: Path) -> Snapshot:
@@ -209,14 +248,6 @@ def _ingested(recipe: str, data: Path | None, work: Path) -> Snapshot:
         with showing_progress() as progress:
             ingest(load_recipe(recipe, data), workspace, progress)
     return workspace.snapshot()
-
-
-def _recommend_board(snapshot: Snapshot, recipe: str, cutoffs: Sequence[date]) -> Scoreboard:
-    settings = load_recipe(recipe).recommend
-    with showing_progress() as progress:
-        return backtest_recommend(
-            lambda day: load_purchases(snapshot, day), cutoffs, settings, tuple(RECOMMENDERS), progress
-        )
 
 
 def _forecast_board(snapshot: Snapshot, recipe: str, cutoffs: Sequence[date]) -> Scoreboard:
@@ -239,45 +270,6 @@ def _needed(data: Path | None, folder: str) -> Path:
     return data / folder
 
 
-def _recommend_tables(board: Scoreboard) -> str:
-    whole = f"All products:\n\n{_markdown(board.means(RECOMMEND_METRICS))}"
-    segments = [f"Only {segment}:\n\n{_markdown(board.means(RECOMMEND_METRICS[:2], segment))}"
-                for segment in ("repeat", "explore")]  # fmt: skip
-    return "\n\n".join([whole, *segments])
-
-
-def _markdown(frame: pd.DataFrame) -> str:
-    head = "| " + " | ".join([str(frame.index.name or ""), *map(str, frame.columns)]) + " |"
-    rows = ["| " + " | ".join([str(name), *(f"{value:.4g}" for value in row)]) + " |"
-            for name, row in zip(frame.index, frame.to_numpy(), strict=True)]  # fmt: skip
-    return "\n".join([head, "| --- " * (len(frame.columns) + 1) + "|", *rows])
-
-
-def _machine() -> dict[str, Any]:
-    return {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version(),
-            "packages": {name: version(name) for name in PACKAGES}}  # fmt: skip
-
-
-def _write(name: str, result: Any, table: str, seconds: float) -> None:
-    made_on = datetime.now(UTC).date().isoformat()
-    content = {"name": name, "made_on": made_on, "seconds": round(seconds), **_machine()}
-    if isinstance(result, Scoreboard):
-        content |= {
-            "facts": result.facts,
-            "scores": json.loads(result.frame().to_json(orient="records", date_format="iso")),
-        }
-    else:
-        content |= {"figures": result}
-    (DOCS / "benchmarks").mkdir(exist_ok=True)
-    (DOCS / "benchmarks" / f"{name}.json").write_text(json.dumps(content, indent=1, default=str), "utf-8")
-    page = DOCS / "benchmarks.md"
-    text = page.read_text("utf-8")
-    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, after = text.partition(start)[0], text.partition(end)[2]
-    note = f"`make bench ARGS={name}`, {made_on}, {os.cpu_count()} cores, {seconds / 60:.1f} minutes in all."
-    page.write_text(f"{before}{start}\n{note}\n\n{table}\n{end}{after}", "utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all")
@@ -290,7 +282,7 @@ def main() -> None:
         for name in chosen.names or [name for name in BENCHMARKS if chosen.data or name not in NEEDS_DATA]:
             began = time.monotonic()
             result, table = BENCHMARKS[name](chosen.data, Path(work))
-            _write(name, result, table, time.monotonic() - began)
+            write(name, result, table, time.monotonic() - began)
             print(f"\n{name}\n{table}\n", flush=True)
 
 

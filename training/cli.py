@@ -14,13 +14,14 @@ from training.commands_identity import identity
 from training.commands_learn import backtest, train
 from training.commands_recipe import recipe
 from training.commands_release import models, release, rollback
+from training.commands_remind import reminders
 from training.commands_report import report
 from training.commands_sample import sample
 from training.commands_serve import demo, serve
 from training.commands_trace import trace
 
 COMMANDS = (
-    demo, ingest, recipes, train, backtest, release, rollback, models, serve, recommend, forecast, orders,
+    demo, ingest, recipes, train, backtest, release, rollback, models, serve, recommend, reminders, forecast, orders,
     identity, sample, recipe, demand, trace, report, events,
 )  # fmt: skip
 

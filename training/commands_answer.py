@@ -40,10 +40,10 @@ def recommend(
     check_limit(limit)
     list_name, spoken = check_surface(surface), check_language(language)
     chosen = subject("recommend", workspace_of(workspace), recipe, as_of, changes or ())
-    bundle = _bundle(chosen, workspace, out)
+    bundle = made_bundle(chosen, workspace, out)
     with showing_progress() as progress:
         table = recommendations(bundle, list_name, limit, progress, spoken)
-    _write(table, out, bundle)
+    write_answer(table, out, bundle)
 
 
 @command(STOPPED)
@@ -72,8 +72,8 @@ def forecast(
     chosen = subject("forecast", place, recipe, as_of, changes or ())
     if horizon is not None and horizon > chosen.recipe.forecast.horizon_days:
         chosen = subject("forecast", place, recipe, as_of, [*(changes or ()), f"forecast.horizon_days={horizon}"])
-    bundle = _bundle(chosen, workspace, out)
-    _write(forecasts(bundle, horizon or chosen.recipe.forecast.horizon_days), out, bundle)
+    bundle = made_bundle(chosen, workspace, out)
+    write_answer(forecasts(bundle, horizon or chosen.recipe.forecast.horizon_days), out, bundle)
 
 
 @command(STOPPED)
@@ -91,8 +91,8 @@ def orders(
     from training.exports import orders as proposals
     from training.subject import subject
 
-    bundle = _bundle(subject("forecast", workspace_of(workspace), recipe, as_of, changes or ()), workspace, out)
-    _write(proposals(bundle), out, bundle)
+    bundle = made_bundle(subject("forecast", workspace_of(workspace), recipe, as_of, changes or ()), workspace, out)
+    write_answer(proposals(bundle), out, bundle)
 
 
 @command("no file was written")
@@ -129,7 +129,7 @@ def demand(
     print(f"{rows:,} rows as of {day} from {snapshot.version}: {out}")
 
 
-def _bundle(chosen: "Subject", workspace: Path | None, out: Path) -> "Bundle":
+def made_bundle(chosen: "Subject", workspace: Path | None, out: Path) -> "Bundle":
     from training.exports import bundle_for, check_target
     from training.progress import showing_progress
 
@@ -142,7 +142,7 @@ def _say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def _write(table: Any, out: Path, bundle: "Bundle") -> None:
+def write_answer(table: Any, out: Path, bundle: "Bundle") -> None:
     from training.exports import write_file
 
     write_file(table, out)

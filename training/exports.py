@@ -16,7 +16,10 @@ from features.errors import ExportError, did_you_mean
 from features.progress import Progress, silent
 from features.workspace import Workspace
 from models.bundle import Bundle
+from models.buy_again import BuyAgain
 from models.reasons import LANGUAGES, Language, language_of
+from models.reminders import ReminderTerms, reminder_table
+from models.reminders import reminders as due
 from models.surfaces import SURFACES, Surface, Surfaces, recommendation_table
 from training.bundles import fitted_bundle, standing_bundle
 from training.scoreboard import Scoreboard
@@ -81,6 +84,15 @@ def recommendations(
 ) -> pa.Table:
     """RECOMMENDATIONS rows: `limit` products for every known customer."""
     return recommendation_table(Surfaces.open(bundle.folder / "surfaces"), surface, limit, progress, language)
+
+
+def reminders(bundle: Bundle, terms: ReminderTerms, progress: Progress = silent) -> pa.Table:
+    """REMINDERS rows of every known customer, by the purchase cycle model that drives buy-again."""
+    surfaces = Surfaces.open(bundle.folder / "surfaces")
+    buy_again = surfaces.models["buy-again"]
+    assert isinstance(buy_again, BuyAgain)
+    found = due(buy_again.repurchase, surfaces.purchases, terms, surfaces.opted_out, progress)
+    return reminder_table(found, surfaces.purchases, surfaces.settings.half_life_days)
 
 
 def forecasts(bundle: Bundle, horizon_days: int) -> pa.Table:

@@ -1,5 +1,6 @@
 """What every recommender of the roster must do (and a new one is held to by adding its line there)."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from features.errors import BundleError, HistoryError, RecipeError
 from features.history import Purchases, purchases_from
-from models.contracts import Queries, Recommender, Scored
+from models.contracts import Queries, Recommender, Scored, ranked
+from models.evidence import EvidenceRecommender
 from models.recommenders import RECOMMENDERS, make_recommender
 from models.settings import RecommendSettings
 from tests.fixtures import tiny_models, tiny_shop
@@ -18,7 +20,8 @@ from tests.fixtures import tiny_models, tiny_shop
 AS_OF = date(2024, 5, 5)
 SETTINGS = RecommendSettings(label_windows=2, candidates=20)
 NAMES = sorted(RECOMMENDERS)
-KNOWS_CUSTOMERS = ["als", "items", "neighbours", "personal", "ranker"]
+SUMS = [name for name in NAMES if issubclass(RECOMMENDERS[name], EvidenceRecommender)]
+KNOWS_CUSTOMERS = sorted({"als", "items", "personal", "ranker", *SUMS})
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +59,9 @@ def test_fitting_again_changes_nothing(name: str, history: Purchases, fitted: di
 def test_rows_after_as_of_are_never_read(name: str, fitted: dict[str, Recommender], history: Purchases) -> None:
     early = date(2024, 3, 31)
     table = tiny_models.history_table(days=140)
-    longer = purchases_from(table, early, tiny_models.catalog_table())
+    longer = tiny_models.purchases(early)
     cut = table.filter(pc.less_equal(table["day"], pa.scalar(early, pa.date32())))
-    shorter = purchases_from(cut, early, tiny_models.catalog_table())
+    shorter = replace(purchases_from(cut, early, tiny_models.catalog_table()), offers=longer.offers)
     narrowed = history.until(early)
     lists = [make_recommender(name, SETTINGS).fit(part).score(everyone(part), 10)
              for part in (longer, shorter, narrowed)]  # fmt: skip
@@ -146,7 +149,7 @@ def test_every_entry_has_a_source_and_a_reason(name: str, history: Purchases, fi
     assert all(sources)
 
 
-@pytest.mark.parametrize("name", ["personal", "neighbours", "ranker"])
+@pytest.mark.parametrize("name", ["personal", "ranker", "tifu_knn", "ease", "up_cf"])
 def test_the_staples_that_a_customer_lives_on_come_first(
     name: str, history: Purchases, fitted: dict[str, Recommender]
 ) -> None:
@@ -156,7 +159,47 @@ def test_the_staples_that_a_customer_lives_on_come_first(
         code = history.customers.code(f"c{customer:02d}")
         named = {history.products[int(p)] for p in scored.product[scored.query == code]}
         right += named == {f"p{product:02d}" for product in tiny_shop.staples(customer)}
-    assert right >= {"neighbours": 30, "ranker": 40}.get(name, 46)
+    assert right >= {"ranker": 40}.get(name, 46)
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_the_best_of_the_evidence_is_the_answer(name: str, history: Purchases, fitted: dict[str, Recommender]) -> None:
+    made, queries = fitted[name], everyone(history)
+    assert isinstance(made, EvidenceRecommender)
+    evidence = made.evidence(queries.customer)
+    assert evidence.shape == (len(queries), len(history.products))
+    assert evidence.dtype == np.float32
+    assert evidence.has_sorted_indices
+    assert (evidence.data > 0).all()
+    assert evidence[-1].nnz == 0
+    scored = made.score(queries, 7)
+    row = np.repeat(np.arange(len(queries)), np.diff(evidence.indptr))
+    assert same(scored, ranked(row, evidence.indices, evidence.data).top(7))
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_a_row_of_evidence_is_the_same_whoever_else_is_asked_about(
+    name: str, history: Purchases, fitted: dict[str, Recommender]
+) -> None:
+    made = fitted[name]
+    assert isinstance(made, EvidenceRecommender)
+    customers = everyone(history).customer
+    together = made.evidence(customers)
+    for place in (0, 5, len(customers) - 1):
+        alone = made.evidence(customers[place : place + 1])
+        assert np.array_equal(alone.indices, together[place].indices)
+        assert alone.data.tobytes() == together[place].data.tobytes()
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_evidence_speaks_of_own_products(name: str, history: Purchases, fitted: dict[str, Recommender]) -> None:
+    made = fitted[name]
+    assert isinstance(made, EvidenceRecommender)
+    customers = np.arange(len(history.customers), dtype=np.int32)
+    evidence = made.evidence(customers)
+    for customer in customers.tolist():
+        own = np.unique(history.product[history.customer == customer])
+        assert np.isin(own, evidence[customer].indices).all()
 
 
 def test_an_unknown_name_gets_the_roster_and_a_hint() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from features.history import Purchases, purchases_from
-from models.contracts import Query
-from models.popular import Popular
+from models.contracts import Queries, Query
+from models.popular import Popular, PopularByOrders
+from models.reasons import BoughtInOrders
 from models.settings import RecommendSettings
 from models.surfaces import Surfaces
 
@@ -87,3 +88,21 @@ def test_a_customer_counts_once_and_each_anonymous_basket_too() -> None:
     customers, anonymous = made.everywhere.find(np.array([0], np.int32), tea)
     assert (customers.tolist(), anonymous.tolist()) == ([1], [2])
     assert made.everywhere.place_buyers.tolist() == [4]
+
+
+def test_a_location_is_judged_over_a_longer_window_than_everywhere() -> None:
+    old = bought("tea", "south", 400, age=60)
+    purchases = history(old + bought("rice", "north", 30) + bought("bread", "south", 5))
+    assert names(purchases)[0] == "rice"
+    assert names(purchases, "south")[0] == "tea"
+
+
+def test_by_orders_a_regular_counts_as_often_as_it_comes() -> None:
+    regular: list[Row] = [("milk", "s", "pos", "regular", age) for age in range(9)]
+    purchases = history(regular + bought("salt", "s", 3))
+    assert [made.share().argmax() for made in (Popular(RecommendSettings()).fit(purchases),
+                                               PopularByOrders(RecommendSettings()).fit(purchases))] \
+        == [purchases.products.code("salt"), purchases.products.code("milk")]  # fmt: skip
+    made = PopularByOrders(RecommendSettings()).fit(purchases)
+    queries = Queries.of_customers(np.array([-1], np.int32), np.array([0], np.int32))
+    assert made.reasons(queries, made.score(queries, 1)) == [BoughtInOrders(9, True, 84)]

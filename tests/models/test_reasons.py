@@ -17,6 +17,7 @@ from models.reasons import (
     LANGUAGES,
     BoughtBefore,
     BoughtBy,
+    BoughtInOrders,
     BoughtTogether,
     Due,
     Growing,
@@ -48,7 +49,7 @@ EXAMPLES: tuple[Reason, ...] = (
     BoughtBefore(6, 12, 11), Due(12, 14), BoughtBy(14, 0, True, 28),
     PopularInCategory("Coffee", 6, BoughtBy(14, 0, True, 28)), BoughtTogether("p1", "Coffee", 31, "basket"),
     SameCategory("Apples", 120), Growing(14, 5, 14, True), OnPromotion(date(2017, 12, 3)),
-    NewInRange(date(2017, 12, 3)),
+    NewInRange(date(2017, 12, 3)), BoughtInOrders(9, True, 84),
 )  # fmt: skip
 
 
@@ -213,7 +214,7 @@ def test_every_kind_has_a_check_and_an_example_in_the_docs():
 
 
 def test_kinds_that_only_some_recommenders_use_are_held_to_the_rows_too(tiny: RawShop, tiny_lists: Surfaces):
-    """Customer 1 buys p01 and p10 every 4 days, the last time on 3 May; week 17's product is on display in s0."""
+    """Customer 1 buys p01 and p10 every 4 days, the last time on 3 May; week 18's product is promoted in s0."""
     [popular] = tiny_lists.answer("for-you", [Query(location_id="s1", excluded=("p01", "p10"))], 1)[0]
     assert isinstance(popular.reason, BoughtBy)
     path = tiny.paths[popular.product_id]
@@ -224,11 +225,12 @@ def test_kinds_that_only_some_recommenders_use_are_held_to_the_rows_too(tiny: Ra
         Claim(Query("c01"), "p01", Due(4, 2)),
         Claim(Query("c01"), "p05", Due(4, 2, "category 1")),
         Claim(Query(customer), popular.product_id, PopularInCategory(path[-1], len(times), popular.reason)),
-        Claim(Query(location_id="s0"), "p17", OnPromotion(AS_OF)),
+        Claim(Query(location_id="s0"), "p18", OnPromotion(AS_OF + timedelta(days=7))),
         Claim(Query(location_id="s0"), "p00", NewInRange(tiny_shop.START, here=True)),
     ]
     for claim in made:
         claim.check(tiny)
     assert {kind for kind, _ in mutated_and_checked(made, tiny)} == kinds(made)
-    assert fails(Claim(Query(location_id="s1"), "p17", OnPromotion(AS_OF)).check, tiny)
+    assert fails(Claim(Query(location_id="s1"), "p18", OnPromotion(AS_OF + timedelta(days=7))).check, tiny)
+    assert fails(Claim(Query(location_id="s0"), "p17", OnPromotion(AS_OF)).check, tiny), "it ends today"
     assert fails(Claim(Query(), "p00", NewInRange(tiny_shop.START + timedelta(days=1))).check, tiny)

@@ -32,7 +32,7 @@ QUERIES = (
     Query(product_id="no such product", basket=("p07", "p02")),
     Query("c04", excluded=("p04", "p07", "no such product")),
 )
-NAMED = {"own", "items", "category", "popular", "popular-here", "trending", "trending-here"}
+NAMED = {"own", "items", "category", "popular", "popular-here", "promoted", "trending", "trending-here"}
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +202,21 @@ def test_what_was_asked_before_changes_no_answer(surfaces: Surfaces) -> None:
         surfaces.answer(surface, QUERIES, 9, np.arange(len(surfaces.purchases.products)) % 2 == 0)
         surfaces.answer(surface, QUERIES, 400)
         assert surfaces.answer(surface, QUERIES, 5) == before
+
+
+def test_a_list_is_mixed_as_the_settings_say(surfaces: Surfaces) -> None:
+    lazy, history = Surfaces(), surfaces.purchases
+    settings = SETTINGS.model_copy(update={"explore_share": 0.5, "most_per_category": 2})
+    lazy.__dict__ |= surfaces.__dict__ | {"settings": settings}
+    for name in ("c01", "c07", "c30"):
+        bought = {history.products[code] for code in history.product[history.customer == history.customers.code(name)]}
+        items = lazy.answer("for-you", [Query(name)], 6)[0]
+        named = [item.product_id for item in items]
+        assert len(set(named)) == 6
+        assert sum(product not in bought for product in named) >= min(3, len(history.products) - len(bought))
+        categories = [int(product[1:]) % 4 for product in named]
+        assert max(categories.count(code) for code in range(4)) <= 2
+        assert all(item.reason and item.source for item in items)
+        scores = [item.score for item in items]
+        assert scores == sorted(scores, reverse=True)
+    assert lazy.answer("similar", QUERIES, 6) == surfaces.answer("similar", QUERIES, 6)

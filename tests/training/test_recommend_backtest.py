@@ -10,7 +10,8 @@ from features.errors import HistoryError
 from features.history import Purchases, purchases_from
 from models.settings import RecommendSettings
 from tests.fixtures import tiny_models
-from training.recommend_backtest import ask, backtest_recommend
+from training.recommend_backtest import backtest_recommend
+from training.recommend_question import ask
 
 CUTOFF = date(2024, 4, 29)
 SETTINGS = RecommendSettings(label_windows=1, candidates=20)
