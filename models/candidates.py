@@ -113,7 +113,7 @@ class Sources:
         return Known.of(self.purchases, queries, self.categories, self.settings.half_life_days)
 
     def gather(self, known: Known, limit: int) -> Candidates:
-        """At most `limit` candidates per query, those that the chooser prefers."""
+        """At most `limit` candidates per query: the chooser's, or before one is learnt those of tifu_knn and ease."""
         pool = self.pool(known)
         if self.chooser is None:
             score = np.nan_to_num(pool.score[:, [list(MODELS).index(name) for name in ("tifu_knn", "ease")]]).sum(
